@@ -1,0 +1,111 @@
+// Which messages of a channel a subscription wants: `type` and `sender` pattern lists with the rules of OpenSSH's
+// match.c (doc/protocol/native.md has the truth table). Matching time is bounded by pattern length × value length.
+
+import { MsgbusError } from '../errors.ts'
+import type { Message } from '../message.ts'
+
+const MAX_PATTERNS = 100
+const MAX_PATTERN_LENGTH = 256
+const MAX_WILDCARDS = 16
+
+interface Pattern {
+  readonly text: string
+  readonly isNegated: boolean
+}
+
+/**
+ * A comma-separated list of patterns: `*` is any run of characters, `?` exactly one, a leading `!` excludes.
+ *
+ * Case counts and blanks are not trimmed. A value matches when some pattern matches it and no excluding one does, so
+ * a list of exclusions alone matches nothing; nor does the empty list.
+ */
+export class PatternList {
+  readonly #patterns: readonly Pattern[]
+
+  /** @throws {MsgbusError} `MSGBUS_FILTER` past 100 patterns, or 256 characters or 16 wildcards in one of them. */
+  constructor(list: string) {
+    const texts = list === '' ? [] : list.split(',')
+    if (texts.length > MAX_PATTERNS) {
+      throw new MsgbusError(
+        'MSGBUS_FILTER',
+        `Cannot use this filter: ${texts.length} patterns, at most ${MAX_PATTERNS} allowed`,
+      )
+    }
+    this.#patterns = texts.map(toPattern)
+  }
+
+  matches(value: string): boolean {
+    let found = false
+    for (const { text, isNegated } of this.#patterns) {
+      if (!matchesPattern(value, text)) continue
+      if (isNegated) return false
+      found = true
+    }
+    return found
+  }
+}
+
+function toPattern(text: string): Pattern {
+  if (text.length > MAX_PATTERN_LENGTH) {
+    throw new MsgbusError(
+      'MSGBUS_FILTER',
+      `Cannot use this filter: a pattern of ${text.length} characters, at most ${MAX_PATTERN_LENGTH} allowed`,
+    )
+  }
+  // A pattern made to backtrack costs its wildcards times the value; both are bounded.
+  const wildcardCount = text.split('*').length - 1
+  if (wildcardCount > MAX_WILDCARDS) {
+    throw new MsgbusError(
+      'MSGBUS_FILTER',
+      `Cannot use this filter: ${wildcardCount} "*" in a pattern, at most ${MAX_WILDCARDS} allowed`,
+    )
+  }
+  return text.startsWith('!') ? { text: text.slice(1), isNegated: true } : { text, isNegated: false }
+}
+
+function matchesPattern(value: string, pattern: string): boolean {
+  let at = 0
+  let patternAt = 0
+  let starAt = -1
+  let retryAt = 0
+  while (at < value.length) {
+    const wanted = pattern[patternAt]
+    if (wanted === '*') {
+      starAt = patternAt++
+      retryAt = at
+    } else if (wanted === '?' || (wanted !== undefined && wanted === value[at])) {
+      patternAt++
+      at++
+    } else if (starAt >= 0) {
+      // Only the last star is ever retried: an earlier one that matched less would leave more for this one.
+      patternAt = starAt + 1
+      at = ++retryAt
+    } else {
+      return false
+    }
+  }
+  while (pattern[patternAt] === '*') patternAt++
+  return patternAt === pattern.length
+}
+
+/** Both lists must match; a list that is absent, or just `*`, lets everything through. */
+export class Filter {
+  /** Two filters with the same key let the same messages through. */
+  readonly key: string
+  readonly #types: PatternList | null
+  readonly #senders: PatternList | null
+
+  /** @throws {MsgbusError} `MSGBUS_FILTER`, as {@link PatternList}. */
+  constructor(options: { readonly type?: string | undefined; readonly sender?: string | undefined } = {}) {
+    const { type = '*', sender = '*' } = options
+    this.#types = type === '*' ? null : new PatternList(type)
+    this.#senders = sender === '*' ? null : new PatternList(sender)
+    this.key = JSON.stringify([type, sender])
+  }
+
+  matches(message: Message): boolean {
+    if (this.#types !== null && !this.#types.matches(message.type)) return false
+    // [dugsong Q1] A message without a sender passes every sender filter: the seed's documented intent.
+    return this.#senders === null || message.sender === null || this.#senders.matches(message.sender)
+  }
+}

@@ -1,0 +1,34 @@
+// What the bus needs of whoever reads from it: a way to turn messages into bytes, shared by many readers, and a place
+// to put those bytes, one per reader. Interfaces only; the bus implements neither.
+
+import type { Message } from '../message.ts'
+
+/**
+ * Turns messages into the bytes of one wire format.
+ *
+ * One encoder object serves every reader that is to see the same bytes: the bus encodes each message once per encoder
+ * and hands the same bytes to all of them.
+ */
+export interface Encoder {
+  /**
+   * @param skippedCount Messages that this one reader lost right before this one; 0 for everybody else.
+   * @returns The bytes, or null when this format leaves the message out.
+   */
+  encode(message: Message, skippedCount: number): Uint8Array | null
+}
+
+/** What became ready for a reader within one turn of the event loop; at least one message. Shared: never change it. */
+export interface Batch {
+  /** In order. All of them are in `bytes`. */
+  readonly messages: readonly Message[]
+  /** All messages encoded, one after the other. */
+  readonly bytes: Uint8Array
+  /** How many of `bytes` belong to the first message. */
+  readonly firstByteCount: number
+}
+
+/** Where one subscription writes. It owns backpressure: the bus never waits for it and never asks how it fares. */
+export interface Sink {
+  /** Takes a batch, or decides to lose it; never throws. Called in order, on the hot path: no promise, timer or copy. */
+  write(batch: Batch): void
+}

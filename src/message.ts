@@ -1,0 +1,81 @@
+// What travels over the bus, and what its metadata may be. A message is immutable and knows nothing of the protocol
+// that brought it or of the readers that will get it. Runs in browsers.
+
+import { MsgbusError } from './errors.ts'
+
+const MAX_TYPE_LENGTH = 256
+const MAX_SENDER_LENGTH = 1024
+
+/** What a publisher hands in, before the bus has given it an id. */
+export interface Draft {
+  /** Canonical channel name (see `channel.ts`). */
+  readonly channel: string
+  /** Media type as the publisher wrote it, at most 256 characters of visible ASCII, blank and tab. */
+  readonly type: string
+  /**
+   * Name the publisher gave, or null when it gave none. The empty string is a name: `sender=` filters apply to it.
+   * It is an assertion, never proof. At most 1,024 characters, as for `type`.
+   */
+  readonly sender: string | null
+  /** Any bytes. Not copied: whoever publishes must not change them afterwards. */
+  readonly body: Uint8Array
+}
+
+/** A draft that the bus has accepted and put in order. */
+export interface Message extends Draft {
+  /** `epoch-seq`. The epoch is new for every bus; seq is decimal, starts at 1 and grows by 1 per message of the bus. */
+  readonly id: string
+  /** Milliseconds since 1970 by the bus's clock. For people; order comes from the id alone. */
+  readonly time: number
+}
+
+// What may stand in a header line of a part. CR and LF would start a line of the publisher's own, a NUL ends the line
+// for some readers, and bytes above 0x7E mean different letters to different ones.
+const HEADER_TEXT = /^[\t\x20-\x7e]*$/
+
+// [RFC 6838 §4.2] names of types, with the parameters of [RFC 9110 §8.3.1].
+const MEDIA_TYPE =
+  /^[a-z0-9][\w!#$&^.+-]{0,126}\/[a-z0-9][\w!#$&^.+-]{0,126}(?:[ \t]*;[ \t]*(?:[\w!#$%&'*+.^`|~-]+=(?:[\w!#$%&'*+.^`|~-]+|"(?:[^"\\]|\\.)*"))?)*[ \t]*$/i
+
+/**
+ * Checks the type of a message and returns the one it is to carry: the publisher's own words, or
+ * `application/octet-stream` for words that are no media type and that a browser might guess about.
+ * @throws {MsgbusError} `MSGBUS_TYPE` if it is empty, too long or could not stand in a header line.
+ */
+export function checkType(type: string): string {
+  if (type === '') throw new MsgbusError('MSGBUS_TYPE', 'Cannot publish: a Content-Type is required')
+  if (type.length > MAX_TYPE_LENGTH) {
+    throw new MsgbusError(
+      'MSGBUS_TYPE',
+      `Cannot publish: Content-Type is ${type.length} characters, at most ${MAX_TYPE_LENGTH} allowed`,
+    )
+  }
+  if (!HEADER_TEXT.test(type)) {
+    throw new MsgbusError(
+      'MSGBUS_TYPE',
+      'Cannot publish: Content-Type holds characters other than visible ASCII',
+    )
+  }
+  return MEDIA_TYPE.test(type) ? type : 'application/octet-stream'
+}
+
+/**
+ * Checks the name a publisher gave.
+ * @throws {MsgbusError} `MSGBUS_SENDER` if it is too long or could not stand in a header line.
+ */
+export function checkSender(sender: string | null): string | null {
+  if (sender === null) return null
+  if (sender.length > MAX_SENDER_LENGTH) {
+    throw new MsgbusError(
+      'MSGBUS_SENDER',
+      `Cannot publish: user name is ${sender.length} characters, at most ${MAX_SENDER_LENGTH} allowed`,
+    )
+  }
+  if (!HEADER_TEXT.test(sender)) {
+    throw new MsgbusError(
+      'MSGBUS_SENDER',
+      'Cannot publish: user name holds characters other than visible ASCII',
+    )
+  }
+  return sender
+}

@@ -1,0 +1,101 @@
+// Prints the fan-out figures of msgbus beside a plain loop of socket.write: deliveries per second of server CPU time,
+// and memory per idle stream. The server has core 0, the load core 1. Linux with two cores; about two minutes.
+//
+//   npm run bench:fanout
+
+import { execFileSync } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Publisher, Subscribers } from './load.ts'
+import { type ServerProcess, startServer } from './process.ts'
+
+const SUBSCRIBERS = 1_000
+const BODY_BYTES = 100
+const ROUNDS = 3
+const IDLE_STREAMS = 9_000
+
+const PATH = '/msgbus/flood'
+const SERVERS = {
+  msgbus: [new URL('../src/cli.js', import.meta.url).pathname, '-p', '0'],
+  'plain loop': [new URL('plain-loop.js', import.meta.url).pathname],
+} as const
+
+const WORKLOADS = {
+  'one at a time': { count: 1_000, window: 1 },
+  'pipelined flood': { count: 20_000, window: 64 },
+} as const
+
+execFileSync('taskset', ['-cp', '1', String(process.pid)])
+
+interface Figure {
+  readonly perCpuSecond: number
+  readonly perSecond: number
+  readonly isSound: boolean
+}
+
+async function measure(server: ServerProcess, { count, window }: { count: number; window: number }): Promise<Figure> {
+  const subscribers = new Subscribers()
+  await subscribers.open(server.port, PATH, SUBSCRIBERS)
+  const publisher = await Publisher.open(server.port, PATH)
+  await server.idle()
+  const cpuBefore = server.cpuSeconds()
+  const startedMs = performance.now()
+  // One at a time means that the message has arrived before the next is sent.
+  if (window === 1) {
+    for (let number = 0; number < count; number++) {
+      await publisher.publish(number, number, BODY_BYTES, 1)
+      await subscribers.reach(number)
+    }
+  } else {
+    await publisher.publish(0, count - 1, BODY_BYTES, window)
+    await subscribers.reach(count - 1)
+  }
+  const seconds = (performance.now() - startedMs) / 1000
+  await server.idle()
+  const deliveries = count * SUBSCRIBERS
+  const cpuSeconds = server.cpuSeconds() - cpuBefore
+  const isSound = subscribers.isSound() && subscribers.lastNumber === count - 1
+  publisher.close()
+  subscribers.close()
+  await server.idle()
+  return { perCpuSecond: deliveries / cpuSeconds, perSecond: deliveries / seconds, isSound }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
+}
+
+function thousands(value: number): string {
+  return `${Math.round(value / 1000).toLocaleString('en')} k`
+}
+
+for (const [workload, load] of Object.entries(WORKLOADS)) {
+  const figures = new Map<string, Figure[]>()
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, args] of Object.entries(SERVERS)) {
+      const server = await startServer(args)
+      figures.set(name, [...(figures.get(name) ?? []), await measure(server, load)])
+      await server.stop()
+    }
+  }
+  process.stdout.write(`${workload}: ${SUBSCRIBERS} subscribers, ${BODY_BYTES} bytes, ${load.count} messages, median of ${ROUNDS}\n`)
+  for (const [name, rounds] of figures) {
+    const perCpu = thousands(median(rounds.map(({ perCpuSecond }) => perCpuSecond)))
+    const perSecond = thousands(median(rounds.map(figure => figure.perSecond)))
+    const soundness = rounds.every(({ isSound }) => isSound) ? 'every delivery checked' : 'DELIVERIES LOST OR OUT OF ORDER'
+    const all = rounds.map(({ perCpuSecond }) => thousands(perCpuSecond)).join(', ')
+    process.stdout.write(`  ${name.padEnd(12)} ${perCpu} deliveries per CPU second (${all}), ${perSecond} per second; ${soundness}\n`)
+  }
+}
+
+const server = await startServer(SERVERS.msgbus)
+await server.idle()
+const before = server.rssBytes()
+const idle = new Subscribers()
+await idle.open(server.port, PATH, IDLE_STREAMS)
+await server.idle()
+await sleep(1_000)
+const perStream = (server.rssBytes() - before) / IDLE_STREAMS / 1024
+process.stdout.write(`idle streams: ${IDLE_STREAMS}, ${perStream.toFixed(1)} KiB of RSS each\n`)
+idle.close()
+await server.stop()
+process.exit(0)

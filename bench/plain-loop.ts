@@ -1,0 +1,28 @@
+// What msgbus is measured against: the shortest server that does the same fan-out, a loop of socket.write over the
+// sockets of Node's own HTTP server. No filters, no limits, no channels.
+
+import { createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+
+const sockets = new Set<Socket>()
+const server = createServer((req, res) => {
+  if (req.method === 'GET') {
+    const { socket } = req
+    socket.write('HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\nTransfer-Encoding: chunked\r\n\r\n')
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+    return
+  }
+  const chunks: Buffer[] = []
+  req.on('data', (chunk: Buffer) => chunks.push(chunk))
+  req.on('end', () => {
+    const body = Buffer.concat(chunks)
+    const part = `Content-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body.toString('latin1')}\r\n--b\r\n`
+    const frame = Buffer.from(`${part.length.toString(16)}\r\n${part}\r\n`, 'latin1')
+    for (const socket of sockets) socket.write(frame)
+    res.writeHead(204).end()
+  })
+})
+server.listen(0, '127.0.0.1', () => {
+  process.stdout.write(`http://127.0.0.1:${(server.address() as AddressInfo).port}/\n`)
+})

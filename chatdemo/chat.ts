@@ -1,0 +1,83 @@
+// The chat page: everybody who has it open sees what is published to its channel, by this page or by anything else.
+// The channel is `chatdemo`, or what stands behind `#` in the address.
+
+import { follow } from '../client/follow.ts'
+import { renderBody } from '../client/render.ts'
+import type { ReceivedMessage } from '../client/stream.ts'
+
+const MAX_SHOWN = 500
+
+const room = decodeURIComponent(location.hash.slice(1)) || 'chatdemo'
+const url = `/msgbus/${room.split('/').map(encodeURIComponent).join('/')}`
+const releases: (() => void)[] = []
+
+const messages = find('messages', HTMLElement)
+const name = find('name', HTMLInputElement)
+const text = find('text', HTMLInputElement)
+
+function find<Element extends HTMLElement>(id: string, kind: new () => Element): Element {
+  const element = document.getElementById(id)
+  if (!(element instanceof kind)) throw new TypeError(`Cannot find "${id}" in the page`)
+  return element
+}
+
+function show(message: ReceivedMessage): void {
+  const isAtEnd = messages.scrollHeight - messages.scrollTop - messages.clientHeight < 40
+  const entry = document.createElement('article')
+  const about = document.createElement('div')
+  about.className = 'about'
+  const sender = document.createElement('b')
+  sender.textContent = message.sender ?? 'anonymous'
+  about.append(sender, ` ${new Date().toLocaleTimeString()}`)
+  const { element, release } = renderBody(message, document)
+  entry.append(about, element)
+  messages.append(entry)
+  releases.push(release)
+  if (messages.childElementCount > MAX_SHOWN) {
+    messages.firstElementChild?.remove()
+    releases.shift()?.()
+  }
+  if (isAtEnd) messages.scrollTop = messages.scrollHeight
+}
+
+async function publish(body: string | Blob, type: string): Promise<void> {
+  const headers: Record<string, string> = { 'Content-Type': type }
+  if (name.value !== '') headers['Authorization'] = `Basic ${btoa(`${name.value}:`)}`
+  const answer = await fetch(url, { method: 'POST', headers, body })
+  if (!answer.ok) throw new Error(await answer.text())
+}
+
+function send(body: string | Blob, type: string): void {
+  publish(body, type).catch((error: unknown) => {
+    find('state', HTMLElement).textContent = `not sent: ${error instanceof Error ? error.message : String(error)}`
+  })
+}
+
+find('composer', HTMLFormElement).addEventListener('submit', event => {
+  event.preventDefault()
+  if (text.value === '') return
+  send(text.value, 'text/plain; charset=utf-8')
+  text.value = ''
+})
+
+document.addEventListener('dragover', event => {
+  event.preventDefault()
+})
+document.addEventListener('drop', event => {
+  event.preventDefault()
+  for (const file of event.dataTransfer?.files ?? []) send(file, file.type || 'application/octet-stream')
+})
+
+// Another room is another page: nothing of this one has to be taken down.
+addEventListener('hashchange', () => {
+  location.reload()
+})
+
+find('room', HTMLElement).textContent = room
+void follow(url, {
+  onMessage: show,
+  onState: state => {
+    find('state', HTMLElement).textContent = state
+  },
+  signal: new AbortController().signal,
+})

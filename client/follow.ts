@@ -1,0 +1,43 @@
+// Keeps a page reading a channel: connects again when the stream ends or breaks, later and later, until it is told to
+// stop. What was published meanwhile is missed. Runs in browsers.
+
+import { type ReceivedMessage, readStream } from './stream.ts'
+
+const FIRST_DELAY_MS = 500
+const MAX_DELAY_MS = 10_000
+
+export interface FollowOptions {
+  onMessage(message: ReceivedMessage): void
+  /** In words for a person, whenever it changes. */
+  onState(state: 'connecting' | 'connected' | 'disconnected, trying again'): void
+  readonly signal: AbortSignal
+}
+
+export async function follow(url: string, { onMessage, onState, signal }: FollowOptions): Promise<void> {
+  let delayMs = FIRST_DELAY_MS
+  onState('connecting')
+  while (!signal.aborted) {
+    try {
+      const onOpen = (): void => {
+        delayMs = FIRST_DELAY_MS
+        onState('connected')
+      }
+      for await (const message of readStream(url, { signal, onOpen })) onMessage(message)
+    } catch {
+      // Whatever broke it, the answer is the same, and the state says it.
+    }
+    onState('disconnected, trying again')
+    await pause(delayMs * (0.5 + Math.random() / 2), signal)
+    delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, ms)
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}

@@ -1,0 +1,140 @@
+// Writes messages as parts of an endless multipart response, in each of the forms that readers need. Every form puts
+// the next boundary right behind a body: a reader knows that a part is whole without waiting for the next one. Knows
+// nothing of HTTP chunks and sockets. Runs in browsers.
+
+import { encodeChannel } from '../channel.ts'
+import type { Message } from '../message.ts'
+import { isPicture } from './picture.ts'
+
+/** One part in three pieces, so that whoever sends it puts it into one buffer with one copy. Head and tail are ASCII. */
+export interface EncodedPart {
+  readonly head: string
+  readonly body: Uint8Array
+  readonly tail: string
+}
+
+/** What of a part depends on its reader. */
+export interface PartOptions {
+  /** True when the reader gets several channels, so that the part has to name its own. */
+  readonly isWide: boolean
+  /** Messages this reader lost right before this one. */
+  readonly skippedCount: number
+}
+
+/** One form of the stream. */
+export interface PartFormat {
+  /** Content-Type of the whole response. */
+  readonly contentType: string
+  /** ASCII text that goes out with the response head. */
+  readonly opening: string
+  /** ASCII text that ends the stream in good order; may be empty. */
+  readonly closing: string
+  /** True where an idle reader is kept alive by the last part, sent again, because no other byte would be harmless. */
+  readonly repeatsLast: boolean
+  /** A line that every reader of this form ignores, or null where there is none. */
+  ping(count: number): string | null
+  /** @returns null when this form leaves the message out. */
+  part(message: Message, options: PartOptions): EncodedPart | null
+}
+
+/**
+ * [RFC 2046 §5.1] CRLF lines and a length in each part: for programs, and for browsers that show documents.
+ *
+ * Header lines, each only where it says something: `Msgbus-Skipped`, `From`, `Content-Location`, `Content-Type`,
+ * `Content-Length`, `Msgbus-Id`.
+ */
+export function standardFormat(boundary: string): PartFormat {
+  const tail = `\r\n--${boundary}\r\n`
+  return {
+    contentType: `multipart/x-mixed-replace; boundary=${boundary}`,
+    opening: `--${boundary}\r\n`,
+    closing: `--${boundary}--\r\n`,
+    repeatsLast: false,
+    // A header line behind the boundary that is already out is the one thing that neither browser minds.
+    ping: count => `Msgbus-Ping: ${count}\r\n`,
+    part: (message, options) => ({
+      head: `${commonLines(message, options, '\r\n')}Content-Length: ${message.body.length}\r\nMsgbus-Id: ${message.id}\r\n\r\n`,
+      body: message.body,
+      tail,
+    }),
+  }
+}
+
+// What Firefox shows in place when a stream of documents is opened in a tab. Everything else it would download, one
+// file per message.
+const SHOWN_IN_A_TAB = /^(?:text\/(?:html|plain|css|xml|javascript)|image\/.+|application\/(?:json|xml|xhtml\+xml))$/i
+
+/** The standard form without the messages that a browser tab would turn into downloads. */
+export function documentFormat(boundary: string): PartFormat {
+  const standard = standardFormat(boundary)
+  return {
+    ...standard,
+    part: (message, options) => (SHOWN_IN_A_TAB.test(essence(message.type)) ? standard.part(message, options) : null),
+  }
+}
+
+/**
+ * For `<img>`: decodable pictures only, with the headers of the next part sent ahead, because Chromium shows a frame
+ * only once it has seen them. No lengths, no names, no notices: the header block is closed before the message exists.
+ */
+export function pictureFormat(boundary: string): PartFormat {
+  const opening = `--${boundary}\r\nContent-Type: image/jpeg\r\n\r\n`
+  const tail = `\r\n${opening}`
+  return {
+    contentType: `multipart/x-mixed-replace; boundary=${boundary}`,
+    opening,
+    closing: '',
+    repeatsLast: true,
+    ping: () => null,
+    // One part that is no picture blanks an <img> in Chromium, two crash its tab.
+    part: message =>
+      /^image\//i.test(message.type) && isPicture(message.body) ? { head: '', body: message.body, tail } : null,
+  }
+}
+
+const BOUNDARY_2008 = '00MsgBus00'
+const BOUNDARY_2008_BYTES = new TextEncoder().encode(`--${BOUNDARY_2008}`)
+
+/**
+ * The bytes of the 2008 server: bare LF, a constant boundary, nothing between body and boundary.
+ * @param hasLength Whether parts carry their length: for HTTP/1.0 readers only, as then.
+ */
+export function format2008(hasLength: boolean): PartFormat {
+  const boundaryLine = `--${BOUNDARY_2008}\n`
+  return {
+    contentType: `multipart/x-mixed-replace;boundary=${BOUNDARY_2008}`,
+    opening: boundaryLine,
+    closing: '',
+    repeatsLast: false,
+    // Its library takes every chunk for a message.
+    ping: () => null,
+    part: (message, options) => {
+      // [dugsong Q6] The constant boundary may stand in a body; only a length can tell the two apart.
+      const needsLength = hasLength || contains(message.body, BOUNDARY_2008_BYTES)
+      const length = needsLength ? `Content-Length: ${message.body.length}\n` : ''
+      return { head: `${commonLines(message, options, '\n')}${length}\n`, body: message.body, tail: boundaryLine }
+    },
+  }
+}
+
+function commonLines(message: Message, { isWide, skippedCount }: PartOptions, lineEnd: string): string {
+  let lines = ''
+  if (skippedCount > 0) lines += `Msgbus-Skipped: ${skippedCount}${lineEnd}`
+  // [dugsong Q18] An empty name is no name to a reader.
+  if (message.sender !== null && message.sender !== '') lines += `From: ${message.sender}${lineEnd}`
+  if (isWide) lines += `Content-Location: /msgbus/${encodeChannel(message.channel)}${lineEnd}`
+  return `${lines}Content-Type: ${message.type}${lineEnd}`
+}
+
+function essence(type: string): string {
+  const end = type.indexOf(';')
+  return (end < 0 ? type : type.slice(0, end)).trim()
+}
+
+function contains(bytes: Uint8Array, wanted: Uint8Array): boolean {
+  const first = wanted[0] ?? 0
+  for (let at = bytes.indexOf(first); at >= 0; at = bytes.indexOf(first, at + 1)) {
+    if (wanted.every((byte, offset) => bytes[at + offset] === byte)) return true
+  }
+  return false
+}

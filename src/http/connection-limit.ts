@@ -1,0 +1,49 @@
+// Counts connections over all listeners. Near the limit a connection is told to come back later; past it, it is
+// dropped, which is the only answer left.
+
+import type { Socket } from 'node:net'
+import { isLoopback } from './host-list.ts'
+
+const SOFT_SHARE = 0.95
+const SHARE_PER_ADDRESS = 0.25
+
+export class ConnectionLimit {
+  readonly #maxConnections: number
+  readonly #countOfAddress = new Map<string, number>()
+  readonly #surplus = new WeakSet<Socket>()
+  #count = 0
+
+  constructor(maxConnections: number) {
+    this.#maxConnections = maxConnections
+  }
+
+  /** Takes a new connection in, or destroys it. */
+  admit(socket: Socket): void {
+    const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
+    const addressCount = (this.#countOfAddress.get(address) ?? 0) + 1
+    if (this.#count >= this.#maxConnections) {
+      socket.destroy()
+      return
+    }
+    this.#count++
+    this.#countOfAddress.set(address, addressCount)
+    socket.on('close', () => {
+      this.#leave(address)
+    })
+    // One machine must not take all the places; a proxy on this one may.
+    const isGreedy = !isLoopback(address) && addressCount > this.#maxConnections * SHARE_PER_ADDRESS
+    if (isGreedy || this.#count > this.#maxConnections * SOFT_SHARE) this.#surplus.add(socket)
+  }
+
+  /** True for a connection that was let in only to be told that there is no room. */
+  isSurplus(socket: Socket): boolean {
+    return this.#surplus.has(socket)
+  }
+
+  #leave(address: string): void {
+    this.#count--
+    const left = (this.#countOfAddress.get(address) ?? 1) - 1
+    if (left > 0) this.#countOfAddress.set(address, left)
+    else this.#countOfAddress.delete(address)
+  }
+}

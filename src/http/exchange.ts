@@ -1,0 +1,104 @@
+// One HTTP request and its answer, as a protocol sees them: already taken apart, and with every header that the server
+// owes on each answer. Streams do not go through here once they run.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { MsgbusError } from '../errors.ts'
+import type { Credentials } from './credentials.ts'
+import type { Target } from './target.ts'
+
+// Anybody may publish HTML, so nothing below these URLs may run with the server's origin, be guessed to be another
+// type, be framed or read by other sites, or be kept by a cache.
+const POLICY = ['Content-Security-Policy', "sandbox; default-src 'none'; frame-ancestors 'self'"]
+const COMMON_HEADERS = ['X-Content-Type-Options', 'nosniff', 'Referrer-Policy', 'no-referrer', 'Cache-Control', 'no-store']
+const CLOSED_HEADERS = [...POLICY, ...COMMON_HEADERS, 'Cross-Origin-Resource-Policy', 'same-origin']
+
+export interface ExchangeOptions {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly target: Target
+  readonly credentials: Credentials | null
+  readonly corsHeaders: readonly string[]
+  /** True when the client waits for `100 Continue` before it sends its body. */
+  readonly expectsContinue: boolean
+}
+
+export class Exchange {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly target: Target
+  readonly credentials: Credentials | null
+  readonly #corsHeaders: readonly string[]
+  #expectsContinue: boolean
+
+  constructor(options: ExchangeOptions) {
+    this.req = options.req
+    this.res = options.res
+    this.target = options.target
+    this.credentials = options.credentials
+    this.#corsHeaders = options.corsHeaders
+    this.#expectsContinue = options.expectsContinue
+  }
+
+  get method(): string {
+    return this.req.method ?? ''
+  }
+
+  /** Headers that every answer carries, name and value in turn. */
+  get commonHeaders(): readonly string[] {
+    if (this.#corsHeaders.length === 0) return CLOSED_HEADERS
+    return [...POLICY, ...this.#pageHeaders()]
+  }
+
+  #pageHeaders(): readonly string[] {
+    const isOpen = this.#corsHeaders.includes('Access-Control-Allow-Origin')
+    return [...COMMON_HEADERS, 'Cross-Origin-Resource-Policy', isOpen ? 'cross-origin' : 'same-origin', ...this.#corsHeaders]
+  }
+
+  /** Tells a client that waits for it to send its body. Called by whoever is about to read it. */
+  startBody(): void {
+    if (!this.#expectsContinue) return
+    this.#expectsContinue = false
+    this.res.writeContinue()
+  }
+
+  /**
+   * Answers and is done.
+   * @param headers Name and value in turn.
+   * @param text One line for a person; no body without it.
+   */
+  answer(status: number, headers: readonly string[] = [], text?: string): void {
+    const body = text === undefined || this.method === 'HEAD' ? undefined : `${text}\n`
+    const bodyHeaders = body === undefined ? [] : ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', `${Buffer.byteLength(body)}`]
+    this.res.writeHead(status, [...this.commonHeaders, ...headers, ...bodyHeaders])
+    this.res.end(body)
+  }
+
+  /** Answers with a page of the server's own, under a policy of its own. */
+  page(html: string, contentSecurityPolicy: string): void {
+    const headers = ['Content-Security-Policy', contentSecurityPolicy, ...this.#pageHeaders(), 'Content-Type', 'text/html; charset=utf-8']
+    this.res.writeHead(200, [...headers, 'Content-Length', `${Buffer.byteLength(html)}`])
+    this.res.end(this.method === 'HEAD' ? undefined : html)
+  }
+
+  /**
+   * Answers with what went wrong and closes the connection, because a body may be on its way that nobody will read.
+   * @throws whatever it was given, if no peer can have caused it.
+   */
+  refuse(error: unknown): void {
+    if (!(error instanceof MsgbusError)) throw error
+    if (this.res.headersSent || this.req.socket.destroyed) {
+      this.req.socket.destroy()
+      return
+    }
+    this.answer(error.status, [...(HEADERS_OF[error.code] ?? []), 'Connection', 'close'], `${error.code}: ${error.message}`)
+  }
+}
+
+const HEADERS_OF: Readonly<Partial<Record<MsgbusError['code'], readonly string[]>>> = {
+  MSGBUS_BUSY: ['Retry-After', '5'],
+  MSGBUS_CLOSED: ['Retry-After', '5'],
+  MSGBUS_CONTENT_ENCODING: ['Accept-Encoding', 'identity'],
+  MSGBUS_METHOD: ['Allow', 'GET, HEAD, POST, PUT, OPTIONS'],
+  MSGBUS_METHOD_NOT_ALLOWED: ['Allow', 'GET, HEAD, POST, PUT, OPTIONS'],
+  MSGBUS_PASSWORD: ['WWW-Authenticate', 'Basic realm="msgbus"'],
+}

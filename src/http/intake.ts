@@ -1,0 +1,186 @@
+// Takes in request bodies: bounded in size, in time and in what all of them together may hold. Only a body that
+// arrived whole is handed on. What a body means is not looked at here.
+
+import { MsgbusError } from '../errors.ts'
+import type { Exchange } from './exchange.ts'
+
+// A small body has 30 seconds; a larger one has to keep up 16 KiB a second on average, and no body takes more than
+// five minutes. (R.U.D.Y. and friends send a byte at a time.)
+const GRACE_MS = 30_000
+const MIN_BYTES_PER_MS = (16 * 1024) / 1000
+const MAX_BODY_MS = 300_000
+const CHECK_INTERVAL_MS = 1_000
+
+/** How one body, or one part of an endless one, is doing. */
+interface Progress {
+  readonly startedMs: number
+  readonly byteCount: number
+}
+
+/** A body that is being taken in. */
+interface Reading {
+  /** Null while nothing is due, as between two parts of an endless body. */
+  progress(): Progress | null
+  fail(error: MsgbusError): void
+}
+
+export class Intake {
+  readonly #maxTotalBytes: number
+  readonly #readings = new Set<Reading>()
+  #heldBytes = 0
+  #clock: NodeJS.Timeout | null = null
+
+  /** @param maxTotalBytes Bytes of all unfinished bodies together. */
+  constructor(maxTotalBytes: number) {
+    this.#maxTotalBytes = maxTotalBytes
+  }
+
+  /**
+   * Reads a whole body.
+   * @throws {MsgbusError} `MSGBUS_LENGTH_REQUIRED`, `MSGBUS_BODY_TOO_LARGE` (before reading, when the length tells),
+   *   `MSGBUS_BUSY`, `MSGBUS_BODY_SLOW`, `MSGBUS_BODY_INCOMPLETE`.
+   */
+  async read(exchange: Exchange, maxBytes: number): Promise<Buffer> {
+    const chunks: Buffer[] = []
+    await this.stream(exchange, maxBytes, {
+      onBytes: bytes => {
+        chunks.push(bytes)
+      },
+    })
+    const [first] = chunks
+    return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)
+  }
+
+  /**
+   * Hands a body on as it arrives, and resolves once it arrived whole.
+   * @param maxBytes Of the whole body; `Infinity` for one that lasts, whose consumer holds and bounds its parts.
+   * @throws as {@link read}, and whatever `onBytes` throws.
+   */
+  async stream(exchange: Exchange, maxBytes: number, consumer: Consumer): Promise<void> {
+    const declaredBytes = declaredLength(exchange)
+    if (declaredBytes > maxBytes) throw tooLarge(maxBytes)
+    const isEndless = maxBytes === Infinity
+    const hold = new Hold(isEndless ? 0 : declaredBytes, bytes => {
+      this.#adjust(bytes)
+    })
+    const startedMs = performance.now()
+    let byteCount = 0
+    try {
+      await this.#consume(exchange, {
+        onBytes: bytes => {
+          byteCount += bytes.length
+          if (byteCount > maxBytes) throw tooLarge(maxBytes)
+          if (!isEndless) hold.set(Math.max(declaredBytes, byteCount))
+          consumer.onBytes(bytes)
+          if (isEndless) hold.set(consumer.held?.()?.byteCount ?? 0)
+        },
+        progress: isEndless ? () => consumer.held?.() ?? null : () => ({ startedMs, byteCount }),
+      })
+    } finally {
+      hold.set(0)
+    }
+  }
+
+  #consume(exchange: Exchange, { onBytes, progress }: { onBytes(bytes: Buffer): void; progress(): Progress | null }) {
+    const { req } = exchange
+    return new Promise<void>((resolve, reject) => {
+      const finish = (error?: unknown): void => {
+        this.#unwatch(reading)
+        if (error === undefined) {
+          resolve()
+          return
+        }
+        req.off('data', onData)
+        // What is still on its way is read and forgotten until the connection closes.
+        req.resume()
+        reject(error instanceof Error ? error : new Error(String(error)))
+      }
+      const onData = (bytes: Buffer): void => {
+        try {
+          onBytes(bytes)
+        } catch (error) {
+          finish(error)
+        }
+      }
+      const incomplete = (): void => {
+        if (!req.complete) finish(new MsgbusError('MSGBUS_BODY_INCOMPLETE', 'The body ended before it was complete'))
+      }
+      const reading: Reading = { progress, fail: finish }
+      this.#watch(reading)
+      req.on('data', onData)
+      req.on('end', () => {
+        finish()
+      })
+      req.on('error', incomplete)
+      req.on('close', incomplete)
+      exchange.startBody()
+    })
+  }
+
+  #adjust(bytes: number): void {
+    if (bytes > 0 && this.#heldBytes + bytes > this.#maxTotalBytes) {
+      throw new MsgbusError('MSGBUS_BUSY', 'Too many request bodies are under way: try again later')
+    }
+    this.#heldBytes += bytes
+  }
+
+  #watch(reading: Reading): void {
+    this.#readings.add(reading)
+    this.#clock ??= setInterval(this.#check, CHECK_INTERVAL_MS)
+  }
+
+  #unwatch(reading: Reading): void {
+    this.#readings.delete(reading)
+  }
+
+  readonly #check = (): void => {
+    if (this.#readings.size === 0 && this.#clock !== null) {
+      clearInterval(this.#clock)
+      this.#clock = null
+    }
+    const nowMs = performance.now()
+    for (const reading of this.#readings) {
+      const progress = reading.progress()
+      if (progress === null) continue
+      const allowedMs = Math.min(MAX_BODY_MS, GRACE_MS + progress.byteCount / MIN_BYTES_PER_MS)
+      if (nowMs - progress.startedMs > allowedMs) {
+        reading.fail(new MsgbusError('MSGBUS_BODY_SLOW', 'The body arrives too slowly'))
+      }
+    }
+  }
+}
+
+/** Takes a body in as it arrives. */
+export interface Consumer {
+  onBytes(bytes: Buffer): void
+  /** For endless bodies: the unfinished part and since when it has been arriving; null between two parts. */
+  held?(): { readonly startedMs: number; readonly byteCount: number } | null
+}
+
+// Counts what one body holds of the common bound.
+class Hold {
+  readonly #adjust: (bytes: number) => void
+  #byteCount = 0
+
+  constructor(byteCount: number, adjust: (bytes: number) => void) {
+    this.#adjust = adjust
+    this.set(byteCount)
+  }
+
+  set(byteCount: number): void {
+    if (byteCount === this.#byteCount) return
+    this.#adjust(byteCount - this.#byteCount)
+    this.#byteCount = byteCount
+  }
+}
+
+function declaredLength({ req }: Exchange): number {
+  const length = req.headers['content-length']
+  if (length !== undefined) return Number(length)
+  if (req.headers['transfer-encoding'] !== undefined) return 0
+  throw new MsgbusError('MSGBUS_LENGTH_REQUIRED', 'A body needs a Content-Length or chunked encoding')
+}
+
+function tooLarge(maxBytes: number): MsgbusError {
+  return new MsgbusError('MSGBUS_BODY_TOO_LARGE', `The body is larger than the ${maxBytes} bytes allowed`)
+}

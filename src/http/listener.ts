@@ -1,0 +1,138 @@
+// One address and port: a Node HTTP or HTTPS server with its limits set, answering for itself only what never became a
+// request. What a request means is decided elsewhere.
+
+import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import type { ConnectionLimit } from './connection-limit.ts'
+
+const MAX_HEADER_BYTES = 16 * 1024
+const CHECK_INTERVAL_MS = 1_000
+const TLS_HANDSHAKE_MS = 10_000
+const ACCEPT_BACKLOG = 4_096
+
+export type Handle = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean) => void
+
+export interface ListenerOptions {
+  readonly address: string
+  /** 0 picks a free one. */
+  readonly port: number
+  /** PEM text with certificate and key; null for plain HTTP. */
+  readonly pem: string | null
+  readonly headersTimeoutMs: number
+  readonly keepAliveMs: number
+  readonly connections: ConnectionLimit
+  readonly handle: Handle
+}
+
+export interface Listener {
+  /** `http://127.0.0.1:8888`, without a slash at the end. */
+  readonly url: string
+  /** Uses another certificate from now on; open connections keep theirs. No effect on plain HTTP. */
+  setCertificate(pem: string): void
+  /** Accepts no more, and resolves when the last connection is closed. */
+  close(): Promise<void>
+  /** Closes every connection that is left. */
+  destroy(): void
+}
+
+/** @throws {Error} what the system says (`EADDRINUSE`, `EACCES`) or what is wrong with the certificate. */
+export async function openListener(options: ListenerOptions): Promise<Listener> {
+  const server = createServer(options)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host: options.address, port: options.port, backlog: ACCEPT_BACKLOG }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  const closed = new Promise<void>(resolve => {
+    server.once('close', resolve)
+  })
+  return {
+    url: urlOf(server.address(), options.pem !== null),
+    setCertificate: pem => {
+      if (server instanceof HttpsServer) server.setSecureContext({ cert: pem, key: pem })
+    },
+    close: () => {
+      server.close()
+      server.closeIdleConnections()
+      return closed
+    },
+    destroy: () => {
+      server.closeAllConnections()
+    },
+  }
+}
+
+function createServer({ pem, headersTimeoutMs, keepAliveMs, connections, handle }: ListenerOptions): Server {
+  const options = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: headersTimeoutMs,
+    keepAliveTimeout: keepAliveMs,
+    // Bodies have deadlines of their own, since a published stream may last for days.
+    requestTimeout: 0,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    noDelay: true,
+  }
+  const server =
+    pem === null
+      ? createHttpServer(options)
+      : createHttpsServer({
+          ...options,
+          cert: pem,
+          key: pem,
+          minVersion: 'TLSv1.2',
+          handshakeTimeout: TLS_HANDSHAKE_MS,
+          ALPNProtocols: ['http/1.1'],
+        })
+  // Node's own limit hides the headers past it; they are counted as they come instead.
+  server.maxHeadersCount = 0
+  // Which answer a connection waits for, if any: an error text must never go out in the middle of it.
+  const lastAnswers = new WeakMap<Socket, ServerResponse>()
+  const take = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
+    lastAnswers.set(req.socket, res)
+    handle(req, res, expectsContinue)
+  }
+  server.on('request', (req: IncomingMessage, res: ServerResponse) => {
+    take(req, res, false)
+  })
+  server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
+    take(req, res, true)
+  })
+  server.on(pem === null ? 'connection' : 'secureConnection', (socket: Socket) => {
+    connections.admit(socket)
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    const answer = lastAnswers.get(socket)
+    const isAnswering = answer !== undefined && !answer.writableFinished
+    if (socket.writable && !isAnswering) socket.end(errorAnswer(error))
+    else socket.destroy()
+  })
+  return server
+}
+
+// [RFC 9112] what the parser could not read, in the words of its error codes.
+function errorAnswer({ code }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return plainAnswer('431 Request Header Fields Too Large', `The headers are larger than ${MAX_HEADER_BYTES} bytes`)
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return plainAnswer('408 Request Timeout', 'The request took too long')
+    case 'HPE_INVALID_VERSION':
+      return plainAnswer('505 HTTP Version Not Supported', 'Use HTTP/1.1 or HTTP/1.0')
+    default:
+      return plainAnswer('400 Bad Request', `This is not an HTTP request that can be read (${code ?? 'unknown error'})`)
+  }
+}
+
+function plainAnswer(status: string, text: string): string {
+  const headers = `Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${text.length + 1}`
+  return `HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${text}\n`
+}
+
+function urlOf(address: string | AddressInfo | null, isTls: boolean): string {
+  if (address === null || typeof address === 'string') throw new TypeError('Cannot tell the address listened on')
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  return `${isTls ? 'https' : 'http'}://${host}:${address.port}`
+}

@@ -1,0 +1,143 @@
+// Writes batches to one subscriber's socket, and decides what a slow reader loses. What waits is bounded in bytes; the
+// publisher and the other readers never notice. Hot path: `write` neither allocates nor awaits while the reader keeps
+// up. It knows no protocol: notices and repeats are asked of the encoder and the stream's form.
+
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import type { Batch, Encoder, Sink } from '../bus/sink.ts'
+import type { Message } from '../message.ts'
+
+/**
+ * What a reader that falls behind by the backlog bound loses: `drop` the newest messages, until it has caught up some;
+ * `latest` everything but the newest, from the first moment it lags; `close` its connection.
+ */
+export type SlowPolicy = 'drop' | 'latest' | 'close'
+
+export const SLOW_POLICIES: readonly SlowPolicy[] = ['drop', 'latest', 'close']
+
+export interface StreamSinkOptions {
+  readonly socket: Socket
+  readonly slow: SlowPolicy
+  /** Bytes that may wait for this reader before `slow` decides. One message more may be taken. */
+  readonly maxBacklogBytes: number
+  /** A reader that takes no byte for this long, while some wait, is cut off. */
+  readonly writeTimeoutMs: number
+  /** Encodes anew what follows a loss, with the notice of it. */
+  readonly encoder: Encoder
+  /** Bytes that keep an idle reader alive after `count` others in a row, or null for none. */
+  ping(count: number): Uint8Array | null
+  /** True when the last bytes are sent again instead of a ping. */
+  readonly repeatsLast: boolean
+  /** Called once when this sink cuts its reader off. */
+  onSlow(reason: 'backlog' | 'timeout'): void
+}
+
+const EMPTY = new Uint8Array(0)
+
+// Some readers keep only so many header lines of a part (2,000 in one well-known parser).
+const MAX_PINGS = 1_900
+
+export class StreamSink implements Sink {
+  readonly #options: StreamSinkOptions
+  readonly #socket: Socket
+  #isLagging = false
+  #skippedCount = 0
+  #latest: Message | null = null
+  #last: Uint8Array = EMPTY
+  #pingCount = 0
+  #bytesAtBeat = 0
+
+  constructor(options: StreamSinkOptions) {
+    this.#options = options
+    this.#socket = options.socket
+  }
+
+  write(batch: Batch): void {
+    const socket = this.#socket
+    if (socket.writableLength !== 0 && !this.#takes(batch)) return
+    this.#put(this.#skippedCount === 0 ? batch.bytes : this.#withNotice(batch))
+  }
+
+  /** Called once per heartbeat period: writes something if nothing else was written since. */
+  beat(): void {
+    const { bytesWritten, writableLength } = this.#socket
+    if (bytesWritten !== this.#bytesAtBeat) {
+      this.#bytesAtBeat = bytesWritten
+      this.#pingCount = 0
+      return
+    }
+    if (writableLength > 0 || this.#pingCount >= MAX_PINGS) return
+    const bytes = this.#options.repeatsLast ? this.#last : this.#options.ping(++this.#pingCount)
+    if (bytes === null || bytes.length === 0) return
+    this.#socket.write(bytes)
+    this.#bytesAtBeat = this.#socket.bytesWritten
+  }
+
+  /** The reader took no byte for a while although some wait. */
+  cutOff(): void {
+    this.#cutOff('timeout')
+  }
+
+  #put(bytes: Uint8Array): void {
+    const socket = this.#socket
+    socket.write(bytes)
+    if (this.#options.repeatsLast) this.#last = bytes
+    if (socket.writableLength !== 0 && !this.#isLagging) this.#startLagging()
+  }
+
+  #takes(batch: Batch): boolean {
+    const { slow, maxBacklogBytes } = this.#options
+    if (slow === 'latest') {
+      this.#skippedCount += batch.messages.length - (this.#latest === null ? 1 : 0)
+      this.#latest = batch.messages.at(-1) ?? null
+      return false
+    }
+    if (this.#socket.writableLength < maxBacklogBytes) return true
+    if (slow === 'drop') this.#skippedCount += batch.messages.length
+    else this.#cutOff('backlog')
+    return false
+  }
+
+  #withNotice(batch: Batch): Uint8Array {
+    const [first] = batch.messages
+    const head = first === undefined ? null : this.#options.encoder.encode(first, this.#skippedCount)
+    this.#skippedCount = 0
+    return head === null ? batch.bytes : Buffer.concat([head, batch.bytes.subarray(batch.firstByteCount)])
+  }
+
+  // Node's idle timer of a socket is restarted by every byte the kernel takes, which nothing else public shows; its
+  // first expiry after a write only looks for such progress, hence half the time.
+  #startLagging(): void {
+    this.#isLagging = true
+    this.#socket.setTimeout(this.#options.writeTimeoutMs / 2)
+    this.#socket.write(EMPTY, this.#onDrained)
+  }
+
+  readonly #onDrained = (): void => {
+    if (this.#socket.destroyed) return
+    if (this.#socket.writableLength > 0) {
+      this.#socket.write(EMPTY, this.#onDrained)
+      return
+    }
+    this.#isLagging = false
+    this.#socket.setTimeout(0)
+    const latest = this.#latest
+    if (latest === null) return
+    this.#latest = null
+    const bytes = this.#options.encoder.encode(latest, this.#skippedCount)
+    this.#skippedCount = 0
+    if (bytes !== null) this.#put(bytes)
+  }
+
+  #cutOff(reason: 'backlog' | 'timeout'): void {
+    this.#options.onSlow(reason)
+    // A plain close would leave what the kernel still holds, megabytes, in its send queue.
+    resetConnection(this.#socket)
+  }
+}
+
+/** Ends a connection at once, with a RST where the transport has one (plain TCP). */
+export function resetConnection(socket: Socket): void {
+  if (socket.remoteFamily === undefined || socket instanceof TLSSocket) socket.destroy()
+  else socket.resetAndDestroy()
+}

@@ -1,0 +1,108 @@
+// Takes an HTML form upload apart: every file and every field becomes one entry with a type of its own. Parsing is
+// busboy's; this file gives it bounds and types. It publishes nothing.
+
+import busboy from 'busboy'
+import { contentType } from 'mime-types'
+import { extname } from 'node:path'
+import { MsgbusError } from '../../errors.ts'
+import type { Exchange } from '../../http/exchange.ts'
+import type { Intake } from '../../http/intake.ts'
+
+const MAX_ENTRIES = 100
+
+export interface FormEntry {
+  readonly type: string
+  readonly body: Uint8Array
+}
+
+export interface FormLimits {
+  /** Bytes of one entry. */
+  readonly maxBodyBytes: number
+  /** Bytes of the whole request body. */
+  readonly maxFormBytes: number
+}
+
+/**
+ * Reads a `multipart/form-data` body, in order.
+ *
+ * An entry has the type its part names, without parameters; a file without one gets the type of its name's extension,
+ * a field is UTF-8 text.
+ * @throws {MsgbusError} `MSGBUS_MULTIPART`, `MSGBUS_BODY_TOO_LARGE`, and as {@link Intake.read}.
+ */
+export async function readForm(exchange: Exchange, intake: Intake, limits: FormLimits): Promise<readonly FormEntry[]> {
+  const entries: FormEntry[] = []
+  const { form, done } = openForm(exchange, limits, entries)
+  try {
+    await intake.stream(exchange, limits.maxFormBytes, {
+      onBytes: bytes => {
+        form.write(bytes)
+      },
+    })
+    form.end()
+    await done
+  } catch (error) {
+    form.destroy()
+    throw error
+  }
+  if (entries.length === 0) throw new MsgbusError('MSGBUS_MULTIPART', 'Cannot read the form: it holds no file and no field')
+  return entries
+}
+
+function openForm({ req }: Exchange, { maxBodyBytes }: FormLimits, entries: FormEntry[]) {
+  const form = createForm(req.headers, maxBodyBytes)
+  const done = new Promise<void>((resolve, reject) => {
+    const refuse = (): void => {
+      reject(new MsgbusError('MSGBUS_BODY_TOO_LARGE', `A form takes ${MAX_ENTRIES} entries of ${maxBodyBytes} bytes at most`))
+    }
+    // Files and fields are announced in order, but a file's bytes come later: its place is taken at once.
+    let nextAt = 0
+    form.on('file', (_name, file, { filename, mimeType }) => {
+      const at = nextAt++
+      const chunks: Buffer[] = []
+      file.on('data', (chunk: Buffer) => {
+        chunks.push(chunk)
+      })
+      file.on('limit', refuse)
+      file.on('error', reject)
+      file.on('end', () => {
+        entries[at] = { type: fileType(filename, mimeType), body: Buffer.concat(chunks) }
+      })
+    })
+    form.on('field', (_name, value, { valueTruncated, mimeType }) => {
+      if (valueTruncated) refuse()
+      entries[nextAt++] = fieldEntry(value, mimeType)
+    })
+    form.on('partsLimit', refuse)
+    form.on('error', (cause: unknown) => {
+      reject(new MsgbusError('MSGBUS_MULTIPART', 'Cannot read the form: it is not whole multipart/form-data', { cause }))
+    })
+    form.on('close', resolve)
+  })
+  // Whoever fails first answers; the other failure is the same one seen from the other side.
+  done.catch(() => undefined)
+  return { form, done }
+}
+
+function createForm(headers: Exchange['req']['headers'], maxBodyBytes: number): busboy.Busboy {
+  try {
+    return busboy({
+      headers,
+      defParamCharset: 'utf8',
+      // Read as single bytes, a field can be given back byte for byte whatever it holds.
+      defCharset: 'latin1',
+      limits: { fieldSize: maxBodyBytes, fileSize: maxBodyBytes, parts: MAX_ENTRIES },
+    })
+  } catch (cause) {
+    throw new MsgbusError('MSGBUS_MULTIPART', 'Cannot read the form: its Content-Type has no usable boundary', { cause })
+  }
+}
+
+function fieldEntry(value: string, mimeType: string): FormEntry {
+  const body = Buffer.from(value, 'latin1')
+  return { type: mimeType === 'text/plain' ? 'text/plain; charset=utf-8' : mimeType, body }
+}
+
+function fileType(filename: string | undefined, mimeType: string): string {
+  if (mimeType !== 'application/octet-stream' || filename === undefined) return mimeType
+  return contentType(extname(filename)) || mimeType
+}

@@ -1,0 +1,100 @@
+// Publishes the parts of a multipart body, each as soon as it is complete, for as long as the request lasts: a camera
+// that pushes frames, a bridge from another bus. Reading parts is the codec's; this file says what they mean.
+
+import { decodeChannel } from '../../channel.ts'
+import { boundaryOf, MultipartParser, type Part } from '../../codec/multipart-parser.ts'
+import { MsgbusError } from '../../errors.ts'
+import type { Exchange } from '../../http/exchange.ts'
+import type { Intake } from '../../http/intake.ts'
+import type { Message } from '../../message.ts'
+
+export interface PartPublisherOptions {
+  /** The path behind the prefix: one channel, or a name ending in `/` (or nothing) below which parts name their own. */
+  readonly rest: string
+  /** Content-Type of the request; empty when it has none. */
+  readonly type: string
+  readonly maxBodyBytes: number
+  publish(channel: string, type: string, body: Uint8Array): Message
+}
+
+const LOCATION_PREFIX = '/msgbus/'
+
+export class PartPublisher {
+  readonly #options: PartPublisherOptions
+  readonly #parser: MultipartParser
+  readonly #channel: string | null
+  #last: Message | undefined
+  #count = 0
+  #partStartedMs: number | null = null
+
+  constructor(options: PartPublisherOptions) {
+    this.#options = options
+    const { rest, maxBodyBytes } = options
+    this.#channel = rest === '' || rest.endsWith('/') ? null : decodeChannel(rest)
+    // Without a boundary in the type, the first line of the body is it.
+    this.#parser = new MultipartParser({
+      boundary: boundaryOf(options.type),
+      maxBodyBytes,
+      onPart: part => {
+        this.#publish(part)
+      },
+    })
+  }
+
+  /** How many were published. */
+  get count(): number {
+    return this.#count
+  }
+
+  get last(): Message | undefined {
+    return this.#last
+  }
+
+  /**
+   * Publishes part by part until the request ends.
+   * @throws {MsgbusError} as {@link Intake.stream}, and for the first part that cannot be published. What was published
+   *   before it stays published, and the error says how much that was.
+   */
+  async take(exchange: Exchange, intake: Intake): Promise<void> {
+    try {
+      await intake.stream(exchange, Infinity, {
+        onBytes: bytes => {
+          this.#parser.push(bytes)
+          if (!this.#parser.isInsidePart) this.#partStartedMs = null
+          else this.#partStartedMs ??= performance.now()
+        },
+        held: () =>
+          this.#partStartedMs === null
+            ? null
+            : { startedMs: this.#partStartedMs, byteCount: this.#parser.bufferedByteCount },
+      })
+      this.#parser.end()
+    } catch (error) {
+      if (!(error instanceof MsgbusError) || this.#count === 0) throw error
+      throw new MsgbusError(error.code, `${error.message}; ${this.#count} parts before it were published`, { cause: error })
+    }
+  }
+
+  #publish({ headers, body }: Part): void {
+    this.#partStartedMs = null
+    if (headers.has('content-encoding')) {
+      throw new MsgbusError('MSGBUS_CONTENT_ENCODING', 'Cannot publish an encoded part: send it as it is')
+    }
+    const channel = this.#channel ?? this.#channelOf(headers.get('content-location'))
+    this.#last = this.#options.publish(channel, headers.get('content-type') ?? '', body)
+    this.#count++
+  }
+
+  #channelOf(location: string | undefined): string {
+    if (location?.startsWith(LOCATION_PREFIX) !== true) {
+      const text = `Cannot publish this part: its Content-Location must begin with ${LOCATION_PREFIX}, since the URL names no channel`
+      throw new MsgbusError('MSGBUS_CHANNEL_NAME', text)
+    }
+    const channel = decodeChannel(location.slice(LOCATION_PREFIX.length))
+    const { rest } = this.#options
+    if (rest !== '' && !channel.startsWith(`${decodeChannel(rest.slice(0, -1))}/`)) {
+      throw new MsgbusError('MSGBUS_CHANNEL_NAME', 'Cannot publish this part: its Content-Location is not below the channel of the URL')
+    }
+    return channel
+  }
+}

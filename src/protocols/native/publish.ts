@@ -1,0 +1,121 @@
+// Publishing: from a request to drafts for the bus. A plain body is one message; forms and multipart bodies are taken
+// apart in files of their own.
+
+import type { Bus } from '../../bus/bus.ts'
+import { decodeChannel } from '../../channel.ts'
+import { MsgbusError } from '../../errors.ts'
+import type { Exchange } from '../../http/exchange.ts'
+import type { Message } from '../../message.ts'
+import { readForm } from './form.ts'
+import type { NativeOptions } from './native.ts'
+import { PartPublisher } from './part-publisher.ts'
+
+export class Publisher {
+  readonly #options: NativeOptions
+  readonly #bus: Bus
+
+  constructor(options: NativeOptions) {
+    this.#options = options
+    this.#bus = options.bus
+  }
+
+  /**
+   * Answers 204 with `Msgbus-Id`, the id of the last message, and `Msgbus-Count` where a request may hold several.
+   * @throws {MsgbusError} before anything is answered.
+   */
+  async publish(exchange: Exchange, rest: string): Promise<void> {
+    const { headers } = exchange.req
+    const encoding = headers['content-encoding']
+    if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+      throw new MsgbusError('MSGBUS_CONTENT_ENCODING', 'Cannot publish an encoded body: send it as it is')
+    }
+    const type = headers['content-type'] ?? ''
+    const essence = /^[^;\s]*/.exec(type)?.[0].toLowerCase() ?? ''
+    if (essence === 'multipart/form-data') {
+      await this.#publishForm(exchange, decodePlainChannel(rest))
+    } else if (isPartStream(essence, exchange)) {
+      await this.#publishParts(exchange, rest, type)
+    } else {
+      await this.#publishBody(exchange, decodePlainChannel(rest), type)
+    }
+  }
+
+  async #publishBody(exchange: Exchange, channel: string, type: string): Promise<void> {
+    const { intake, maxBodyBytes } = this.#options
+    const sender = exchange.credentials?.user ?? null
+    this.#bus.check({ channel, type, sender, body: NO_BYTES })
+    const body = await intake.read(exchange, maxBodyBytes)
+    const message = this.#bus.publish({ channel, type, sender, body })
+    this.#logPublish(exchange, message)
+    exchange.answer(204, ['Msgbus-Id', message.id])
+  }
+
+  async #publishForm(exchange: Exchange, channel: string): Promise<void> {
+    const { intake, maxBodyBytes, maxFormBytes } = this.#options
+    const sender = exchange.credentials?.user ?? null
+    const drafts = (await readForm(exchange, intake, { maxBodyBytes, maxFormBytes })).map(entry => ({
+      channel,
+      sender,
+      ...entry,
+    }))
+    // All or nothing: a form is one act of the person who sent it.
+    for (const draft of drafts) this.#bus.check(draft)
+    const messages = drafts.map(draft => this.#bus.publish(draft))
+    for (const message of messages) this.#logPublish(exchange, message)
+    exchange.answer(204, countHeaders(messages.length, messages.at(-1)))
+  }
+
+  async #publishParts(exchange: Exchange, rest: string, type: string): Promise<void> {
+    const parts = new PartPublisher({
+      rest,
+      type,
+      maxBodyBytes: this.#options.maxBodyBytes,
+      publish: (channel, partType, body) => {
+        const message = this.#bus.publish({ channel, type: partType, sender: exchange.credentials?.user ?? null, body })
+        this.#logPublish(exchange, message)
+        return message
+      },
+    })
+    await parts.take(exchange, this.#options.intake)
+    exchange.answer(204, countHeaders(parts.count, parts.last))
+  }
+
+  #logPublish({ req, credentials }: Exchange, message: Message): void {
+    const { log } = this.#options
+    if (!log.isEnabled('trace')) return
+    const { channel, type, body } = message
+    log.write('trace', 'pub', {
+      peer: req.socket.remoteAddress ?? '',
+      user: credentials?.user ?? null,
+      channel,
+      type,
+      byteCount: body.length,
+    })
+  }
+}
+
+const NO_BYTES = new Uint8Array(0)
+
+// A request that names no type is refused, but for a chunked one: ffmpeg and curl send a stream of parts without a
+// word, and the parts name their types themselves.
+function isPartStream(essence: string, { req }: Exchange): boolean {
+  if (essence === 'multipart/x-mixed-replace' || essence === 'multipart/mixed') return true
+  return req.headers['content-type'] === undefined && req.headers['transfer-encoding'] !== undefined
+}
+
+function decodePlainChannel(rest: string): string {
+  if (rest === '' || rest.endsWith('/')) {
+    const text = 'Cannot publish here: name one channel (only parts with a Content-Location go to a name that ends in "/")'
+    throw new MsgbusError('MSGBUS_CHANNEL_NAME', text)
+  }
+  // Subscribing, a comma separates names; publishing to several at once is not offered.
+  if (rest.includes(',')) {
+    throw new MsgbusError('MSGBUS_CHANNEL_NAME', 'Cannot publish to several channels at once: write a comma in a name as %2C')
+  }
+  return decodeChannel(rest)
+}
+
+function countHeaders(count: number, last: Message | undefined): readonly string[] {
+  const headers = ['Msgbus-Count', `${count}`]
+  return last === undefined ? headers : ['Msgbus-Id', last.id, ...headers]
+}

@@ -1,0 +1,64 @@
+// Which form of the stream a request gets. Programs get the plain one; what browsers need to show anything at all was
+// measured (doc/architecture.md, "Browsers") and is told apart by the headers they send.
+
+import type { IncomingHttpHeaders } from 'node:http'
+import { MsgbusError } from '../../errors.ts'
+
+/**
+ * `program` every message, exact. `picture` an `<img>`: frames only. `document` a tab or frame that replaces its content
+ * part by part. `page` a tab or frame that cannot, and gets a page that reads the stream for it. `2008` the old bytes.
+ */
+export type Reader = 'program' | 'picture' | 'document' | 'page' | '2008'
+
+const READER_OF_AS: ReadonlyMap<string, Reader> = new Map([
+  ['multipart', 'program'],
+  ['image', 'picture'],
+  ['page', 'page'],
+])
+
+const NAVIGATIONS: ReadonlySet<string> = new Set(['document', 'iframe', 'frame', 'object', 'embed'])
+
+/**
+ * @param query `as=multipart|image|page` and `framing=standard|2008` decide, if given.
+ * @throws {MsgbusError} `MSGBUS_QUERY` for other values of these.
+ */
+export function chooseReader(
+  headers: IncomingHttpHeaders,
+  query: ReadonlyMap<string, string>,
+  defaultFraming: 'standard' | '2008',
+): Reader {
+  const as = query.get('as')
+  if (as !== undefined) {
+    const reader = READER_OF_AS.get(as)
+    if (reader === undefined) throw new MsgbusError('MSGBUS_QUERY', 'Cannot read "as" in the query: expected multipart, image or page')
+    return reader
+  }
+  if (framingOf(headers, query, defaultFraming) === '2008') return '2008'
+  return readerOfBrowser(headers)
+}
+
+function framingOf(
+  headers: IncomingHttpHeaders,
+  query: ReadonlyMap<string, string>,
+  defaultFraming: 'standard' | '2008',
+): string {
+  const framing = query.get('framing')
+  if (framing !== undefined && framing !== 'standard' && framing !== '2008') {
+    throw new MsgbusError('MSGBUS_QUERY', 'Cannot read "framing" in the query: expected standard or 2008')
+  }
+  if (framing !== undefined) return framing
+  return headers['user-agent']?.startsWith('libevmsg') === true ? '2008' : defaultFraming
+}
+
+function readerOfBrowser(headers: IncomingHttpHeaders): Reader {
+  const { accept = '' } = headers
+  // Sec-Fetch-Dest is only sent over TLS and on loopback; Accept tells the same elsewhere.
+  const destination = headers['sec-fetch-dest']
+  if (destination === 'image') return 'picture'
+  if (destination === undefined && accept.startsWith('image/')) return 'picture'
+  const isNavigation = destination === undefined ? accept.startsWith('text/html') : NAVIGATIONS.has(String(destination))
+  if (!isNavigation) return 'program'
+  const isChromium =
+    headers['sec-ch-ua'] !== undefined || accept.includes('image/apng') || accept.includes('application/signed-exchange')
+  return isChromium ? 'page' : 'document'
+}

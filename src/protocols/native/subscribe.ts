@@ -1,0 +1,121 @@
+// Subscribing: from a GET to a stream of parts in the form its reader needs. How a stream behaves once it runs is
+// `http/streams.ts`, what a part looks like `codec/multipart.ts`.
+
+import type { Encoder } from '../../bus/sink.ts'
+import { Filter } from '../../bus/filter.ts'
+import { parseMatcher } from '../../bus/matcher.ts'
+import { documentFormat, format2008, type PartFormat, pictureFormat, standardFormat } from '../../codec/multipart.ts'
+import { MsgbusError } from '../../errors.ts'
+import { assemble } from '../../http/chunk.ts'
+import type { Exchange } from '../../http/exchange.ts'
+import { SLOW_POLICIES, type SlowPolicy } from '../../http/stream-sink.ts'
+import { isChunked } from '../../http/streams.ts'
+import { parseQuery } from '../../http/target.ts'
+import type { NativeOptions } from './native.ts'
+import { chooseReader, type Reader } from './reader.ts'
+import { loadViewer, type Viewer } from './viewer.ts'
+
+type StreamReader = Exclude<Reader, 'page'>
+
+/** How one stream is written. */
+interface StreamForm {
+  readonly format: PartFormat
+  readonly encoder: Encoder
+}
+
+export class Subscriber {
+  readonly #options: NativeOptions
+  readonly #viewer: Viewer
+  // One encoder per form, shared by all streams of that form: this is what makes a message be encoded once.
+  readonly #forms = new Map<string, StreamForm>()
+
+  constructor(options: NativeOptions) {
+    this.#options = options
+    this.#viewer = loadViewer()
+  }
+
+  /** @throws {MsgbusError} before anything is answered. */
+  async subscribe(exchange: Exchange, rest: string): Promise<void> {
+    const { bus, streams, log, framing } = this.#options
+    const query = parseQuery(exchange.target.query)
+    const matcher = parseMatcher(rest)
+    const filter = new Filter({ type: query.get('type'), sender: query.get('sender') })
+    const reader = chooseReader(exchange.req.headers, query, framing)
+    const slow = slowPolicy(query.get('slow'), reader)
+    if (reader === 'page') {
+      exchange.page(this.#viewer.html, this.#viewer.contentSecurityPolicy)
+      return
+    }
+    const { format, encoder } = this.#form(reader, matcher.isWide, isChunked(exchange))
+    const fields = {
+      peer: exchange.req.socket.remoteAddress ?? '',
+      user: exchange.credentials?.user ?? null,
+      channel: rest,
+      filter: exchange.target.query,
+    }
+    await streams.open({
+      exchange,
+      ...format,
+      slow,
+      encoder,
+      subscribe: sink => {
+        log.write('info', 'sub', fields)
+        return bus.subscribe({ matcher, filter, encoder, sink })
+      },
+      onClose: () => {
+        log.write('info', 'unsub', fields)
+      },
+    })
+  }
+
+  /** Answers HEAD: the headers of the stream, without it. */
+  describe(exchange: Exchange, rest: string): void {
+    const query = parseQuery(exchange.target.query)
+    parseMatcher(rest)
+    const reader = chooseReader(exchange.req.headers, query, this.#options.framing)
+    if (reader === 'page') {
+      exchange.page(this.#viewer.html, this.#viewer.contentSecurityPolicy)
+      return
+    }
+    const { format } = this.#form(reader, false, isChunked(exchange))
+    exchange.answer(200, ['Content-Type', format.contentType])
+  }
+
+  #form(reader: StreamReader, isWide: boolean, isChunkedStream: boolean): StreamForm {
+    const key = `${reader} ${isWide} ${isChunkedStream}`
+    const known = this.#forms.get(key)
+    if (known !== undefined) return known
+    const format = this.#format(reader, isChunkedStream)
+    const encoder: Encoder = {
+      encode: (message, skippedCount) => {
+        const part = format.part(message, { isWide, skippedCount })
+        return part === null ? null : assemble(part, isChunkedStream)
+      },
+    }
+    const form = { format, encoder }
+    this.#forms.set(key, form)
+    return form
+  }
+
+  #format(reader: StreamReader, isChunkedStream: boolean): PartFormat {
+    const { boundary } = this.#options.bus
+    switch (reader) {
+      case 'program':
+        return standardFormat(boundary)
+      case 'document':
+        return documentFormat(boundary)
+      case 'picture':
+        return pictureFormat(boundary)
+      case '2008':
+        return format2008(!isChunkedStream)
+    }
+  }
+}
+
+// Of a picture only the newest counts. Anything else is worth keeping in order, and a loss is told with the next part.
+function slowPolicy(text: string | undefined, reader: Reader): SlowPolicy {
+  if (text === undefined) return reader === 'picture' ? 'latest' : 'drop'
+  const policy = SLOW_POLICIES.find(known => known === text)
+  if (policy === undefined) throw new MsgbusError('MSGBUS_QUERY', `Cannot read "slow" in the query: expected ${SLOW_POLICIES.join(', ')}`)
+  return policy
+}

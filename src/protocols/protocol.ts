@@ -1,0 +1,12 @@
+// What a protocol is to the router: one HTTP dialect that owns everything below a prefix. Interface only.
+
+import type { Exchange } from '../http/exchange.ts'
+
+export interface Protocol {
+  /**
+   * Serves one request.
+   * @param rest What follows the protocol's prefix in the path, still percent-encoded; may be empty.
+   * @throws {MsgbusError} for whatever the peer did wrong, before anything was answered.
+   */
+  handle(exchange: Exchange, rest: string): Promise<void>
+}

@@ -32,7 +32,10 @@ interface Figure {
   readonly isSound: boolean
 }
 
-async function measure(server: ServerProcess, { count, window }: { count: number; window: number }): Promise<Figure> {
+async function measure(
+  server: ServerProcess,
+  { count, window }: { count: number; window: number },
+): Promise<Figure> {
   const subscribers = new Subscribers()
   await subscribers.open(server.port, PATH, SUBSCRIBERS)
   const publisher = await Publisher.open(server.port, PATH)
@@ -77,13 +80,19 @@ for (const [workload, load] of Object.entries(WORKLOADS)) {
       await server.stop()
     }
   }
-  process.stdout.write(`${workload}: ${SUBSCRIBERS} subscribers, ${BODY_BYTES} bytes, ${load.count} messages, median of ${ROUNDS}\n`)
+  process.stdout.write(
+    `${workload}: ${SUBSCRIBERS} subscribers, ${BODY_BYTES} bytes, ${load.count} messages, median of ${ROUNDS}\n`,
+  )
   for (const [name, rounds] of figures) {
     const perCpu = thousands(median(rounds.map(({ perCpuSecond }) => perCpuSecond)))
     const perSecond = thousands(median(rounds.map(figure => figure.perSecond)))
-    const soundness = rounds.every(({ isSound }) => isSound) ? 'every delivery checked' : 'DELIVERIES LOST OR OUT OF ORDER'
+    const soundness = rounds.every(({ isSound }) => isSound)
+      ? 'every delivery checked'
+      : 'DELIVERIES LOST OR OUT OF ORDER'
     const all = rounds.map(({ perCpuSecond }) => thousands(perCpuSecond)).join(', ')
-    process.stdout.write(`  ${name.padEnd(12)} ${perCpu} deliveries per CPU second (${all}), ${perSecond} per second; ${soundness}\n`)
+    process.stdout.write(
+      `  ${name.padEnd(12)} ${perCpu} deliveries per CPU second (${all}), ${perSecond} per second; ${soundness}\n`,
+    )
   }
 }
 

@@ -33,7 +33,9 @@ export class Subscribers {
   async open(port: number, path: string, count: number): Promise<void> {
     const buffer = Buffer.allocUnsafe(READ_BUFFER_BYTES)
     for (let opened = 0; opened < count; opened += 200) {
-      await Promise.all(Array.from({ length: Math.min(200, count - opened) }, () => this.#openOne(port, path, buffer)))
+      await Promise.all(
+        Array.from({ length: Math.min(200, count - opened) }, () => this.#openOne(port, path, buffer)),
+      )
     }
   }
 

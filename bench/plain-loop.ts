@@ -8,7 +8,9 @@ const sockets = new Set<Socket>()
 const server = createServer((req, res) => {
   if (req.method === 'GET') {
     const { socket } = req
-    socket.write('HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\nTransfer-Encoding: chunked\r\n\r\n')
+    socket.write(
+      'HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\nTransfer-Encoding: chunked\r\n\r\n',
+    )
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
     return

@@ -18,7 +18,9 @@ export interface ServerProcess {
 
 /** @param args Behind `node`; the program must print an `http://…:PORT` address. */
 export async function startServer(args: readonly string[], core = 0): Promise<ServerProcess> {
-  const child = spawn('taskset', ['-c', String(core), process.execPath, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn('taskset', ['-c', String(core), process.execPath, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const port = await portOf(child)
   const pid = child.pid ?? 0
   const cpuSeconds = (): number => {

@@ -49,7 +49,8 @@ async function publish(body: string | Blob, type: string): Promise<void> {
 
 function send(body: string | Blob, type: string): void {
   publish(body, type).catch((error: unknown) => {
-    find('state', HTMLElement).textContent = `not sent: ${error instanceof Error ? error.message : String(error)}`
+    find('state', HTMLElement).textContent =
+      `not sent: ${error instanceof Error ? error.message : String(error)}`
   })
 }
 

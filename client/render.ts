@@ -26,7 +26,12 @@ function renderPicture(message: ReceivedMessage, page: Document): Rendering {
   const url = URL.createObjectURL(new Blob([message.body], { type: message.type }))
   picture.alt = `Picture${message.sender === null ? '' : ` from ${message.sender}`}`
   picture.src = url
-  return { element: picture, release: () => { URL.revokeObjectURL(url) } }
+  return {
+    element: picture,
+    release: () => {
+      URL.revokeObjectURL(url)
+    },
+  }
 }
 
 function renderFrame(message: ReceivedMessage, page: Document): Rendering {
@@ -36,7 +41,12 @@ function renderFrame(message: ReceivedMessage, page: Document): Rendering {
   frame.title = `Document${message.sender === null ? '' : ` from ${message.sender}`}`
   const url = URL.createObjectURL(new Blob([message.body], { type: message.type }))
   frame.src = url
-  return { element: frame, release: () => { URL.revokeObjectURL(url) } }
+  return {
+    element: frame,
+    release: () => {
+      URL.revokeObjectURL(url)
+    },
+  }
 }
 
 function renderText(text: string, page: Document): Rendering {

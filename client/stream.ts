@@ -30,13 +30,19 @@ export interface ReadOptions {
  * @throws {MsgbusError} `MSGBUS_MULTIPART` if what comes is no stream of this bus or is cut in the middle of a part.
  * @throws {Error} What fetch throws.
  */
-export async function* readStream(url: string, { signal, onOpen }: ReadOptions = {}): AsyncGenerator<ReceivedMessage> {
+export async function* readStream(
+  url: string,
+  { signal, onOpen }: ReadOptions = {},
+): AsyncGenerator<ReceivedMessage> {
   const response = await fetch(url, { cache: 'no-store', ...(signal === undefined ? {} : { signal }) })
   const type = response.headers.get('content-type') ?? ''
   const boundary = boundaryOf(type)
   if (!response.ok || !type.startsWith('multipart/') || boundary === null || response.body === null) {
     await response.body?.cancel()
-    throw new MsgbusError('MSGBUS_MULTIPART', `Cannot read ${url}: expected a multipart stream, found ${response.status} ${type}`)
+    throw new MsgbusError(
+      'MSGBUS_MULTIPART',
+      `Cannot read ${url}: expected a multipart stream, found ${response.status} ${type}`,
+    )
   }
   onOpen?.()
   const messages: ReceivedMessage[] = []
@@ -63,7 +69,10 @@ function toMessage({ headers, body }: Part): ReceivedMessage {
   const location = headers.get('content-location')
   return {
     id: headers.get('msgbus-id') ?? '',
-    channel: location?.startsWith(LOCATION_PREFIX) === true ? decodeURIComponent(location.slice(LOCATION_PREFIX.length)) : null,
+    channel:
+      location?.startsWith(LOCATION_PREFIX) === true
+        ? decodeURIComponent(location.slice(LOCATION_PREFIX.length))
+        : null,
     type: headers.get('content-type') ?? 'application/octet-stream',
     sender: headers.get('from') ?? null,
     body,

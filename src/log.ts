@@ -43,7 +43,9 @@ function printable(fields: LogFields): LogFields {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [
       name,
-      typeof value === 'string' ? value.slice(0, MAX_FIELD_LENGTH).replace(/[^\x20-\x7e]/g, escapeCharacter) : value,
+      typeof value === 'string'
+        ? value.slice(0, MAX_FIELD_LENGTH).replace(/[^\x20-\x7e]/g, escapeCharacter)
+        : value,
     ]),
   )
 }

@@ -38,7 +38,8 @@ export function becomeUser(user: string | number): void {
     const { code = '' } = cause as NodeJS.ErrnoException
     throw new Error(`Cannot become user "${user}": ${code}`, { cause })
   }
-  if (getuid() !== uid || canBecomeRoot()) throw new Error(`Cannot become user "${user}": root is still within reach`)
+  if (getuid() !== uid || canBecomeRoot())
+    throw new Error(`Cannot become user "${user}": root is still within reach`)
 }
 
 function lookUp(user: string | number): { readonly uid: number; readonly gid: number } {

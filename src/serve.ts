@@ -77,6 +77,10 @@ function limitConnections(wanted: number, log: Log): number {
 function warnIfOpen({ listeners, password }: Config, log: Log): void {
   for (const { address, port } of listeners) {
     if (password !== null || address.startsWith('127.') || address === '::1') continue
-    log.write('warn', 'open.bus', { address, port, text: 'anybody who reaches this address can read and publish (-s sets a password)' })
+    log.write('warn', 'open.bus', {
+      address,
+      port,
+      text: 'anybody who reaches this address can read and publish (-s sets a password)',
+    })
   }
 }

@@ -100,7 +100,12 @@ export class Server {
    * @returns Its URL, without a slash at the end.
    * @throws {Error} what the system says (`EADDRINUSE`, `EACCES`), or what is wrong with the certificate.
    */
-  async listen({ address = '127.0.0.1', port = 0, pem = null, protocol = null }: ListenOptions = {}): Promise<string> {
+  async listen({
+    address = '127.0.0.1',
+    port = 0,
+    pem = null,
+    protocol = null,
+  }: ListenOptions = {}): Promise<string> {
     const router = protocol === null ? this.#mounts : this.#nativeOnly
     const listener = await openListener({
       ...this.#settings,
@@ -155,12 +160,17 @@ export class Server {
 
   #refuse(exchange: Exchange, error: unknown): void {
     if (error instanceof MsgbusError) {
-      this.#log.write('info', 'http.refused', { peer: exchange.req.socket.remoteAddress ?? '', code: error.code })
+      this.#log.write('info', 'http.refused', {
+        peer: exchange.req.socket.remoteAddress ?? '',
+        code: error.code,
+      })
       exchange.refuse(error)
       return
     }
     // A fault of ours: told to the operator in full, to the peer only as such.
-    this.#log.write('error', 'http.fault', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+    this.#log.write('error', 'http.fault', {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    })
     if (exchange.res.headersSent) exchange.req.socket.destroy()
     else exchange.answer(500, ['Connection', 'close'], STATUS_CODES[500] ?? '')
   }

@@ -207,7 +207,7 @@ export class MultipartParser {
   /** Reads a body that begins behind the line feed at `at`. */
   #readOpenBody(delimiter: Delimiter, bytes: Uint8Array, at: number, end: number): number {
     const start = at + 1
-    let from = Math.max(at + this.#searchedBytes, delimiter.isBare ? start : at)
+    let from = at + this.#searchedBytes
     for (;;) {
       const found = delimiter.indexIn(bytes, from, end)
       const begin = found === -1 ? delimiter.beginningIn(bytes, from, end) : found
@@ -217,7 +217,7 @@ export class MultipartParser {
         continue
       }
       // [RFC 2046 §5.1.1] the line end before a delimiter belongs to the delimiter.
-      const hasCr = !delimiter.isBare && begin > start && bytes[begin - 1] === CR
+      const hasCr = !delimiter.isBare && bytes[begin - 1] === CR
       const bodyEnd = Math.max(start, hasCr ? begin - 1 : begin)
       if (bodyEnd - start > this.#options.maxBodyBytes) throw this.#tooLarge()
       if (next === UNDECIDED) {

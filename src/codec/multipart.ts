@@ -62,14 +62,16 @@ export function standardFormat(boundary: string): PartFormat {
 
 // What Firefox shows in place when a stream of documents is opened in a tab. Everything else it would download, one
 // file per message.
-const SHOWN_IN_A_TAB = /^(?:text\/(?:html|plain|css|xml|javascript)|image\/.+|application\/(?:json|xml|xhtml\+xml))$/i
+const SHOWN_IN_A_TAB =
+  /^(?:text\/(?:html|plain|css|xml|javascript)|image\/.+|application\/(?:json|xml|xhtml\+xml))$/i
 
 /** The standard form without the messages that a browser tab would turn into downloads. */
 export function documentFormat(boundary: string): PartFormat {
   const standard = standardFormat(boundary)
   return {
     ...standard,
-    part: (message, options) => (SHOWN_IN_A_TAB.test(essence(message.type)) ? standard.part(message, options) : null),
+    part: (message, options) =>
+      SHOWN_IN_A_TAB.test(essence(message.type)) ? standard.part(message, options) : null,
   }
 }
 
@@ -88,7 +90,9 @@ export function pictureFormat(boundary: string): PartFormat {
     ping: () => null,
     // One part that is no picture blanks an <img> in Chromium, two crash its tab.
     part: message =>
-      /^image\//i.test(message.type) && isPicture(message.body) ? { head: '', body: message.body, tail } : null,
+      /^image\//i.test(message.type) && isPicture(message.body)
+        ? { head: '', body: message.body, tail }
+        : null,
   }
 }
 
@@ -112,7 +116,11 @@ export function format2008(hasLength: boolean): PartFormat {
       // [dugsong Q6] The constant boundary may stand in a body; only a length can tell the two apart.
       const needsLength = hasLength || contains(message.body, BOUNDARY_2008_BYTES)
       const length = needsLength ? `Content-Length: ${message.body.length}\n` : ''
-      return { head: `${commonLines(message, options, '\n')}${length}\n`, body: message.body, tail: boundaryLine }
+      return {
+        head: `${commonLines(message, options, '\n')}${length}\n`,
+        body: message.body,
+        tail: boundaryLine,
+      }
     },
   }
 }

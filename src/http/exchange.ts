@@ -9,7 +9,14 @@ import type { Target } from './target.ts'
 // Anybody may publish HTML, so nothing below these URLs may run with the server's origin, be guessed to be another
 // type, be framed or read by other sites, or be kept by a cache.
 const POLICY = ['Content-Security-Policy', "sandbox; default-src 'none'; frame-ancestors 'self'"]
-const COMMON_HEADERS = ['X-Content-Type-Options', 'nosniff', 'Referrer-Policy', 'no-referrer', 'Cache-Control', 'no-store']
+const COMMON_HEADERS = [
+  'X-Content-Type-Options',
+  'nosniff',
+  'Referrer-Policy',
+  'no-referrer',
+  'Cache-Control',
+  'no-store',
+]
 const CLOSED_HEADERS = [...POLICY, ...COMMON_HEADERS, 'Cross-Origin-Resource-Policy', 'same-origin']
 
 export interface ExchangeOptions {
@@ -51,7 +58,12 @@ export class Exchange {
 
   #pageHeaders(): readonly string[] {
     const isOpen = this.#corsHeaders.includes('Access-Control-Allow-Origin')
-    return [...COMMON_HEADERS, 'Cross-Origin-Resource-Policy', isOpen ? 'cross-origin' : 'same-origin', ...this.#corsHeaders]
+    return [
+      ...COMMON_HEADERS,
+      'Cross-Origin-Resource-Policy',
+      isOpen ? 'cross-origin' : 'same-origin',
+      ...this.#corsHeaders,
+    ]
   }
 
   /** Tells a client that waits for it to send its body. Called by whoever is about to read it. */
@@ -68,14 +80,23 @@ export class Exchange {
    */
   answer(status: number, headers: readonly string[] = [], text?: string): void {
     const body = text === undefined || this.method === 'HEAD' ? undefined : `${text}\n`
-    const bodyHeaders = body === undefined ? [] : ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', `${Buffer.byteLength(body)}`]
+    const bodyHeaders =
+      body === undefined
+        ? []
+        : ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', `${Buffer.byteLength(body)}`]
     this.res.writeHead(status, [...this.commonHeaders, ...headers, ...bodyHeaders])
     this.res.end(body)
   }
 
   /** Answers with a page of the server's own, under a policy of its own. */
   page(html: string, contentSecurityPolicy: string): void {
-    const headers = ['Content-Security-Policy', contentSecurityPolicy, ...this.#pageHeaders(), 'Content-Type', 'text/html; charset=utf-8']
+    const headers = [
+      'Content-Security-Policy',
+      contentSecurityPolicy,
+      ...this.#pageHeaders(),
+      'Content-Type',
+      'text/html; charset=utf-8',
+    ]
     this.res.writeHead(200, [...headers, 'Content-Length', `${Buffer.byteLength(html)}`])
     this.res.end(this.method === 'HEAD' ? undefined : html)
   }
@@ -90,7 +111,11 @@ export class Exchange {
       this.req.socket.destroy()
       return
     }
-    this.answer(error.status, [...(HEADERS_OF[error.code] ?? []), 'Connection', 'close'], `${error.code}: ${error.message}`)
+    this.answer(
+      error.status,
+      [...(HEADERS_OF[error.code] ?? []), 'Connection', 'close'],
+      `${error.code}: ${error.message}`,
+    )
   }
 }
 

@@ -54,7 +54,11 @@ export class Gate {
     this.#hosts.check(req.headers.host, localAddress)
     if (target.authority !== null) this.#hosts.check(target.authority, localAddress)
     // [RFC 9112 §3.2] with an absolute target, a Host that says otherwise is a sign of a confused or lying proxy.
-    if (target.authority !== null && req.headers.host !== undefined && target.authority !== req.headers.host) {
+    if (
+      target.authority !== null &&
+      req.headers.host !== undefined &&
+      target.authority !== req.headers.host
+    ) {
       throw new MsgbusError('MSGBUS_HOST', 'The request target and the Host header name different servers')
     }
     this.#origins.check(req)

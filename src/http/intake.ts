@@ -81,7 +81,10 @@ export class Intake {
     }
   }
 
-  #consume(exchange: Exchange, { onBytes, progress }: { onBytes(bytes: Buffer): void; progress(): Progress | null }) {
+  #consume(
+    exchange: Exchange,
+    { onBytes, progress }: { onBytes(bytes: Buffer): void; progress(): Progress | null },
+  ) {
     const { req } = exchange
     return new Promise<void>((resolve, reject) => {
       const finish = (error?: unknown): void => {
@@ -103,7 +106,8 @@ export class Intake {
         }
       }
       const incomplete = (): void => {
-        if (!req.complete) finish(new MsgbusError('MSGBUS_BODY_INCOMPLETE', 'The body ended before it was complete'))
+        if (!req.complete)
+          finish(new MsgbusError('MSGBUS_BODY_INCOMPLETE', 'The body ended before it was complete'))
       }
       const reading: Reading = { progress, fail: finish }
       this.#watch(reading)

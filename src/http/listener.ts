@@ -1,7 +1,12 @@
 // One address and port: a Node HTTP or HTTPS server with its limits set, answering for itself only what never became a
 // request. What a request means is decided elsewhere.
 
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { ConnectionLimit } from './connection-limit.ts'
@@ -116,13 +121,19 @@ function createServer({ pem, headersTimeoutMs, keepAliveMs, connections, handle 
 function errorAnswer({ code }: NodeJS.ErrnoException): string {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
-      return plainAnswer('431 Request Header Fields Too Large', `The headers are larger than ${MAX_HEADER_BYTES} bytes`)
+      return plainAnswer(
+        '431 Request Header Fields Too Large',
+        `The headers are larger than ${MAX_HEADER_BYTES} bytes`,
+      )
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return plainAnswer('408 Request Timeout', 'The request took too long')
     case 'HPE_INVALID_VERSION':
       return plainAnswer('505 HTTP Version Not Supported', 'Use HTTP/1.1 or HTTP/1.0')
     default:
-      return plainAnswer('400 Bad Request', `This is not an HTTP request that can be read (${code ?? 'unknown error'})`)
+      return plainAnswer(
+        '400 Bad Request',
+        `This is not an HTTP request that can be read (${code ?? 'unknown error'})`,
+      )
   }
 }
 
@@ -132,7 +143,8 @@ function plainAnswer(status: string, text: string): string {
 }
 
 function urlOf(address: string | AddressInfo | null, isTls: boolean): string {
-  if (address === null || typeof address === 'string') throw new TypeError('Cannot tell the address listened on')
+  if (address === null || typeof address === 'string')
+    throw new TypeError('Cannot tell the address listened on')
   const host = address.family === 'IPv6' ? `[${address.address}]` : address.address
   return `${isTls ? 'https' : 'http'}://${host}:${address.port}`
 }

@@ -21,7 +21,10 @@ export class OriginRule {
     if (this.#isListed(headers.origin)) return
     const isRefused = SAFE_METHODS.has(req.method ?? '') ? isForeignRead(headers) : isForeignWrite(headers)
     if (isRefused) {
-      throw new MsgbusError('MSGBUS_ORIGIN', 'Requests from pages of other origins are refused (--allow-origin adds origins)')
+      throw new MsgbusError(
+        'MSGBUS_ORIGIN',
+        'Requests from pages of other origins are refused (--allow-origin adds origins)',
+      )
     }
   }
 
@@ -31,7 +34,14 @@ export class OriginRule {
     const { origin } = req.headers
     if (origin === undefined || !this.#isListed(origin)) return ['Vary', 'Origin']
     return [
-      ...['Vary', 'Origin', 'Access-Control-Allow-Origin', origin, 'Access-Control-Allow-Credentials', 'true'],
+      ...[
+        'Vary',
+        'Origin',
+        'Access-Control-Allow-Origin',
+        origin,
+        'Access-Control-Allow-Credentials',
+        'true',
+      ],
       ...['Access-Control-Expose-Headers', 'Msgbus-Id, Msgbus-Count'],
       ...['Access-Control-Allow-Methods', 'GET, HEAD, POST, PUT', 'Access-Control-Max-Age', '600'],
       ...['Access-Control-Allow-Headers', 'Authorization, Content-Type, Last-Event-ID'],

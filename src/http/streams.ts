@@ -79,9 +79,13 @@ export class Streams {
   async open(request: StreamRequest): Promise<void> {
     const { req, res } = request.exchange
     this.#sockets.add(req.socket)
-    if (this.#isClosed) throw new MsgbusError('MSGBUS_CLOSED', 'Cannot subscribe: the server is shutting down')
+    if (this.#isClosed)
+      throw new MsgbusError('MSGBUS_CLOSED', 'Cannot subscribe: the server is shutting down')
     if (res.socket === null) {
-      throw new MsgbusError('MSGBUS_PIPELINED_STREAM', 'A stream cannot be asked for behind a request that is not answered yet')
+      throw new MsgbusError(
+        'MSGBUS_PIPELINED_STREAM',
+        'A stream cannot be asked for behind a request that is not answered yet',
+      )
     }
     if (hasBody(request.exchange)) await this.#options.intake.read(request.exchange, MAX_GET_BODY_BYTES)
     // Whatever else came in the same segment, a second request or junk, is met before the head goes out: then the
@@ -99,7 +103,10 @@ export class Streams {
     const stepMs = Math.min(1, spreadMs / streams.length)
     for (const [at, stream] of streams.entries()) {
       if (at * stepMs < 1) stream.end()
-      else setTimeout(() => { stream.end() }, at * stepMs)
+      else
+        setTimeout(() => {
+          stream.end()
+        }, at * stepMs)
     }
   }
 
@@ -147,7 +154,8 @@ export class Streams {
       socket,
       end: () => {
         finish()
-        const closing = request.closing === '' ? '' : assembleText(request.closing, isChunkedStream).toString('latin1')
+        const closing =
+          request.closing === '' ? '' : assembleText(request.closing, isChunkedStream).toString('latin1')
         socket.end(`${closing}${isChunkedStream ? LAST_CHUNK : ''}`, 'latin1')
       },
     }
@@ -175,7 +183,8 @@ function head({ exchange, contentType }: StreamRequest): Buffer {
     'X-Accel-Buffering: no',
   ]
   const { commonHeaders } = exchange
-  for (let at = 0; at < commonHeaders.length; at += 2) lines.push(`${commonHeaders[at]}: ${commonHeaders[at + 1]}`)
+  for (let at = 0; at < commonHeaders.length; at += 2)
+    lines.push(`${commonHeaders[at]}: ${commonHeaders[at + 1]}`)
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
 }
 

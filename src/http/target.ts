@@ -21,7 +21,10 @@ const ABSOLUTE_FORM = /^https?:\/\/([^/?#\\]+)/i
 /** @throws {MsgbusError} `MSGBUS_URL_TOO_LONG`, `MSGBUS_TARGET`. */
 export function parseTarget(text: string): Target {
   if (text.length > MAX_TARGET_BYTES) {
-    throw new MsgbusError('MSGBUS_URL_TOO_LONG', `The URL is ${text.length} bytes, at most ${MAX_TARGET_BYTES} allowed`)
+    throw new MsgbusError(
+      'MSGBUS_URL_TOO_LONG',
+      `The URL is ${text.length} bytes, at most ${MAX_TARGET_BYTES} allowed`,
+    )
   }
   const authority = ABSOLUTE_FORM.exec(text)
   const local = authority === null ? text : text.slice(authority[0].length) || '/'

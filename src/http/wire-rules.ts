@@ -24,7 +24,10 @@ const SINGLE_HEADERS: ReadonlySet<string> = new Set([
  */
 export function checkWire(req: IncomingMessage): void {
   if (req.httpVersionMajor !== 1 || req.httpVersionMinor > 1) {
-    throw new MsgbusError('MSGBUS_VERSION', `HTTP/${req.httpVersion} is not spoken here: use HTTP/1.1 or HTTP/1.0`)
+    throw new MsgbusError(
+      'MSGBUS_VERSION',
+      `HTTP/${req.httpVersion} is not spoken here: use HTTP/1.1 or HTTP/1.0`,
+    )
   }
   checkHeaders(req.rawHeaders)
   // Node hands a `gzip, chunked` body over still compressed.
@@ -37,13 +40,17 @@ export function checkWire(req: IncomingMessage): void {
 function checkHeaders(rawHeaders: readonly string[]): void {
   const count = rawHeaders.length / 2
   if (count > MAX_HEADER_COUNT) {
-    throw new MsgbusError('MSGBUS_HEADER_COUNT', `The request has ${count} headers, at most ${MAX_HEADER_COUNT} allowed`)
+    throw new MsgbusError(
+      'MSGBUS_HEADER_COUNT',
+      `The request has ${count} headers, at most ${MAX_HEADER_COUNT} allowed`,
+    )
   }
   const seen: string[] = []
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]?.toLowerCase() ?? ''
     if (!SINGLE_HEADERS.has(name)) continue
-    if (seen.includes(name)) throw new MsgbusError('MSGBUS_HEADER_REPEATED', `The header "${name}" stands twice`)
+    if (seen.includes(name))
+      throw new MsgbusError('MSGBUS_HEADER_REPEATED', `The header "${name}" stands twice`)
     seen.push(name)
   }
 }

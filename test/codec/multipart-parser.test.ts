@@ -58,7 +58,7 @@ const one = '--B\r\nContent-Length: 3\r\n\r\none\r\n--B\r\n'
 const longName = 'x'.repeat(8_000)
 const faults: readonly (readonly [name: string, code: ErrorCode, text: string])[] = [
   ['header line without a colon', 'MSGBUS_MULTIPART', `${one}Content-Type\r\n\r\n`],
-  ['delimiter among the headers', 'MSGBUS_MULTIPART', `${one}X: 1\r\n--B\r\n`],
+  ['delimiter among the headers', 'MSGBUS_MULTIPART', `${one}X: 1\r\n--B\r\n\r\nbody\r\n--B--`],
   ['header line without a name', 'MSGBUS_MULTIPART', `${one}: 1\r\n\r\n`],
   ['blank before the colon', 'MSGBUS_MULTIPART', `${one}Content-Length : 1\r\n\r\na\r\n--B\r\n`],
   [
@@ -96,6 +96,7 @@ const faults: readonly (readonly [name: string, code: ErrorCode, text: string])[
   ['Content-Length too small', 'MSGBUS_MULTIPART', '--B\r\nContent-Length: 2\r\n\r\none\r\n--B\r\n'],
   ['no line end behind a counted body', 'MSGBUS_MULTIPART', '--B\r\nContent-Length: 3\r\n\r\none--B\r\n'],
   ['CR alone behind a counted body', 'MSGBUS_MULTIPART', '--B\r\nContent-Length: 3\r\n\r\none\r--B\r\n'],
+  ['CR alone behind an empty body', 'MSGBUS_MULTIPART', '--B\r\nContent-Length: 0\r\n\r\n\r--B\r\n'],
   [
     'empty line behind a counted body',
     'MSGBUS_MULTIPART',
@@ -135,6 +136,48 @@ for (const [name, code, text] of faults) {
     t.end()
   })
 }
+
+await t.test('fails without waiting for more than it may keep', t => {
+  for (const text of [
+    'x'.repeat(64 * 1024 + 1),
+    'x\r\n'.repeat(32 * 1024),
+    `--B\r\nX: ${'x'.repeat(16 * 1024)}`,
+    `--B\r\nMsgbus-Ping: ${'1'.repeat(16 * 1024)}`,
+  ]) {
+    const parser = new MultipartParser({ boundary: 'B', maxBodyBytes: 10, onPart: () => undefined })
+    t.throws(
+      () => {
+        for (const piece of cutEvery(text, 1000)) parser.push(piece)
+      },
+      { code: 'MSGBUS_MULTIPART' },
+    )
+  }
+  t.end()
+})
+
+await t.test('bounds the headers of each part, not of all together', t => {
+  const part = `X: ${longName}\r\nContent-Length: 2\r\n\r\nab\r\n--B\r\n`
+  t.same(outcomeOf('B', cut(`--B\r\n${part.repeat(5)}`, [])), {
+    code: null,
+    bodies: ['ab', 'ab', 'ab', 'ab', 'ab'],
+  })
+  t.end()
+})
+
+await t.test('reads a long stream of small parts in pieces of any size', t => {
+  const bodies = Array.from({ length: 300 }, (_, i) => `${i}${'x'.repeat((i * 37) % 300)}`)
+  const text = `--B\r\n${bodies
+    .map(
+      (body, i) =>
+        `${i % 3 === 0 ? '' : `Content-Length: ${body.length}\r\n`}X: ${i}\r\n\r\n${body}\r\n--B\r\n`,
+    )
+    .join('')}`
+  for (const pieceBytes of [1, 2, 61, 137, 300, 509, 700, 1021, 4099]) {
+    const read = readAll('B', cutEvery(text, pieceBytes)).map(({ body }) => body)
+    t.ok(JSON.stringify(read) === JSON.stringify(bodies), `pieces of ${pieceBytes} bytes`)
+  }
+  t.end()
+})
 
 await t.test('fails when the boundary is to come from a first line that has none', t => {
   for (const text of [

@@ -139,6 +139,7 @@ export const multipartSamples: readonly MultipartSample[] = [
       '--00MsgBus00\nContent-Type: text/plain\n\nhello--00MsgBus00\n' +
       'From: dug\nContent-Location: /msgbus/foo\nContent-Type: text/html; charset=x\n\nh2\n--00MsgBus00\n' +
       'Content-Type: text/plain\n\n--00MsgBus00\n' +
+      'Content-Type: text/plain\n\nends in CR\r--00MsgBus00\n' +
       'Content-Type: text/plain\n\n--00MsgBus0--00MsgBus000\r\n--00MsgBus00\n',
     expected: [
       { headers: plain, body: 'hello' },
@@ -147,6 +148,7 @@ export const multipartSamples: readonly MultipartSample[] = [
         body: 'h2\n',
       },
       { headers: plain, body: '' },
+      { headers: plain, body: 'ends in CR\r' },
       { headers: plain, body: '--00MsgBus0--00MsgBus000\r\n' },
     ],
   },
@@ -223,11 +225,11 @@ export const multipartSamples: readonly MultipartSample[] = [
     name: 'bodies that look like the delimiter',
     type: 'multipart/mixed; boundary=B',
     text:
-      '--B\r\n\r\n--BB\r\n--B -\r\n--B-\r\n\r\r\n--\r\n--B\r--B\n --B\r\n--Bx\r\r\n--B\r\n' +
+      '--B\r\n\r\n--BB\r\n--B -\r\n--B --\r\n--B-\r\n\r\r\n--\r\n--B\r--B\n --B\r\n--Bx\r\r\n--B\r\n' +
       'Content-Length: 12\r\n\r\n\r\n--B\r\n--B--\r\n--B\r\n' +
       `\r\n\r\n--B${' '.repeat(65)}\r\n--B${' '.repeat(64)}\r\n--B--`,
     expected: [
-      { headers: {}, body: '--BB\r\n--B -\r\n--B-\r\n\r\r\n--\r\n--B\r--B\n --B\r\n--Bx\r' },
+      { headers: {}, body: '--BB\r\n--B -\r\n--B --\r\n--B-\r\n\r\r\n--\r\n--B\r--B\n --B\r\n--Bx\r' },
       { headers: { 'content-length': '12' }, body: '\r\n--B\r\n--B--' },
       { headers: {}, body: `\r\n--B${' '.repeat(65)}` },
     ],
@@ -274,6 +276,17 @@ export const multipartSamples: readonly MultipartSample[] = [
     ],
   },
   {
+    name: 'names that begin like the name in the same place of the part before',
+    type: 'multipart/mixed; boundary=B',
+    text: '--B\r\nabcd: 1\r\n\r\n\r\n--B\r\nabcdef: 2\r\n\r\n\r\n--B\r\nabcd: 3\r\n\r\n\r\n--B\r\nabc: 4\r\n\r\n\r\n--B--',
+    expected: [
+      { headers: { abcd: '1' }, body: '' },
+      { headers: { abcdef: '2' }, body: '' },
+      { headers: { abcd: '3' }, body: '' },
+      { headers: { abc: '4' }, body: '' },
+    ],
+  },
+  {
     name: 'more and longer header lines than are remembered, changing from part to part',
     type: 'multipart/mixed; boundary=B',
     text: `--B\r\n${manyLines('a')}\r\none\r\n--B\r\n${manyLines('b')}\r\ntwo\r\n--B\r\nh0: short\r\n\r\n\r\n--B--`,
@@ -286,5 +299,5 @@ export const multipartSamples: readonly MultipartSample[] = [
   { name: 'no parts: nothing at all', type: 'multipart/mixed; boundary=B', text: '', expected: [] },
   { name: 'no parts: empty lines', type: 'multipart/mixed; boundary=B', text: '\r\n\n', expected: [] },
   { name: 'no parts: one delimiter', type: 'multipart/mixed; boundary=B', text: '--B\r\n', expected: [] },
-  { name: 'no parts: closed at once', type: 'multipart/mixed', text: '--B--\r\n', expected: [] },
+  { name: 'no parts: closed at once', type: 'multipart/mixed', text: '--B--\r\nepilogue\r\n', expected: [] },
 ]

@@ -29,7 +29,11 @@ export interface FormLimits {
  * a field is UTF-8 text.
  * @throws {MsgbusError} `MSGBUS_MULTIPART`, `MSGBUS_BODY_TOO_LARGE`, and as {@link Intake.read}.
  */
-export async function readForm(exchange: Exchange, intake: Intake, limits: FormLimits): Promise<readonly FormEntry[]> {
+export async function readForm(
+  exchange: Exchange,
+  intake: Intake,
+  limits: FormLimits,
+): Promise<readonly FormEntry[]> {
   const entries: FormEntry[] = []
   const { form, done } = openForm(exchange, limits, entries)
   try {
@@ -44,7 +48,8 @@ export async function readForm(exchange: Exchange, intake: Intake, limits: FormL
     form.destroy()
     throw error
   }
-  if (entries.length === 0) throw new MsgbusError('MSGBUS_MULTIPART', 'Cannot read the form: it holds no file and no field')
+  if (entries.length === 0)
+    throw new MsgbusError('MSGBUS_MULTIPART', 'Cannot read the form: it holds no file and no field')
   return entries
 }
 
@@ -52,7 +57,12 @@ function openForm({ req }: Exchange, { maxBodyBytes }: FormLimits, entries: Form
   const form = createForm(req.headers, maxBodyBytes)
   const done = new Promise<void>((resolve, reject) => {
     const refuse = (): void => {
-      reject(new MsgbusError('MSGBUS_BODY_TOO_LARGE', `A form takes ${MAX_ENTRIES} entries of ${maxBodyBytes} bytes at most`))
+      reject(
+        new MsgbusError(
+          'MSGBUS_BODY_TOO_LARGE',
+          `A form takes ${MAX_ENTRIES} entries of ${maxBodyBytes} bytes at most`,
+        ),
+      )
     }
     // Files and fields are announced in order, but a file's bytes come later: its place is taken at once.
     let nextAt = 0
@@ -74,7 +84,11 @@ function openForm({ req }: Exchange, { maxBodyBytes }: FormLimits, entries: Form
     })
     form.on('partsLimit', refuse)
     form.on('error', (cause: unknown) => {
-      reject(new MsgbusError('MSGBUS_MULTIPART', 'Cannot read the form: it is not whole multipart/form-data', { cause }))
+      reject(
+        new MsgbusError('MSGBUS_MULTIPART', 'Cannot read the form: it is not whole multipart/form-data', {
+          cause,
+        }),
+      )
     })
     form.on('close', resolve)
   })
@@ -93,7 +107,11 @@ function createForm(headers: Exchange['req']['headers'], maxBodyBytes: number): 
       limits: { fieldSize: maxBodyBytes, fileSize: maxBodyBytes, parts: MAX_ENTRIES },
     })
   } catch (cause) {
-    throw new MsgbusError('MSGBUS_MULTIPART', 'Cannot read the form: its Content-Type has no usable boundary', { cause })
+    throw new MsgbusError(
+      'MSGBUS_MULTIPART',
+      'Cannot read the form: its Content-Type has no usable boundary',
+      { cause },
+    )
   }
 }
 

@@ -71,7 +71,9 @@ export class PartPublisher {
       this.#parser.end()
     } catch (error) {
       if (!(error instanceof MsgbusError) || this.#count === 0) throw error
-      throw new MsgbusError(error.code, `${error.message}; ${this.#count} parts before it were published`, { cause: error })
+      throw new MsgbusError(error.code, `${error.message}; ${this.#count} parts before it were published`, {
+        cause: error,
+      })
     }
   }
 
@@ -93,7 +95,10 @@ export class PartPublisher {
     const channel = decodeChannel(location.slice(LOCATION_PREFIX.length))
     const { rest } = this.#options
     if (rest !== '' && !channel.startsWith(`${decodeChannel(rest.slice(0, -1))}/`)) {
-      throw new MsgbusError('MSGBUS_CHANNEL_NAME', 'Cannot publish this part: its Content-Location is not below the channel of the URL')
+      throw new MsgbusError(
+        'MSGBUS_CHANNEL_NAME',
+        'Cannot publish this part: its Content-Location is not below the channel of the URL',
+      )
     }
     return channel
   }

@@ -71,7 +71,12 @@ export class Publisher {
       type,
       maxBodyBytes: this.#options.maxBodyBytes,
       publish: (channel, partType, body) => {
-        const message = this.#bus.publish({ channel, type: partType, sender: exchange.credentials?.user ?? null, body })
+        const message = this.#bus.publish({
+          channel,
+          type: partType,
+          sender: exchange.credentials?.user ?? null,
+          body,
+        })
         this.#logPublish(exchange, message)
         return message
       },
@@ -105,12 +110,16 @@ function isPartStream(essence: string, { req }: Exchange): boolean {
 
 function decodePlainChannel(rest: string): string {
   if (rest === '' || rest.endsWith('/')) {
-    const text = 'Cannot publish here: name one channel (only parts with a Content-Location go to a name that ends in "/")'
+    const text =
+      'Cannot publish here: name one channel (only parts with a Content-Location go to a name that ends in "/")'
     throw new MsgbusError('MSGBUS_CHANNEL_NAME', text)
   }
   // Subscribing, a comma separates names; publishing to several at once is not offered.
   if (rest.includes(',')) {
-    throw new MsgbusError('MSGBUS_CHANNEL_NAME', 'Cannot publish to several channels at once: write a comma in a name as %2C')
+    throw new MsgbusError(
+      'MSGBUS_CHANNEL_NAME',
+      'Cannot publish to several channels at once: write a comma in a name as %2C',
+    )
   }
   return decodeChannel(rest)
 }

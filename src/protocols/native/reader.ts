@@ -30,7 +30,11 @@ export function chooseReader(
   const as = query.get('as')
   if (as !== undefined) {
     const reader = READER_OF_AS.get(as)
-    if (reader === undefined) throw new MsgbusError('MSGBUS_QUERY', 'Cannot read "as" in the query: expected multipart, image or page')
+    if (reader === undefined)
+      throw new MsgbusError(
+        'MSGBUS_QUERY',
+        'Cannot read "as" in the query: expected multipart, image or page',
+      )
     return reader
   }
   if (framingOf(headers, query, defaultFraming) === '2008') return '2008'
@@ -56,9 +60,12 @@ function readerOfBrowser(headers: IncomingHttpHeaders): Reader {
   const destination = headers['sec-fetch-dest']
   if (destination === 'image') return 'picture'
   if (destination === undefined && accept.startsWith('image/')) return 'picture'
-  const isNavigation = destination === undefined ? accept.startsWith('text/html') : NAVIGATIONS.has(String(destination))
+  const isNavigation =
+    destination === undefined ? accept.startsWith('text/html') : NAVIGATIONS.has(String(destination))
   if (!isNavigation) return 'program'
   const isChromium =
-    headers['sec-ch-ua'] !== undefined || accept.includes('image/apng') || accept.includes('application/signed-exchange')
+    headers['sec-ch-ua'] !== undefined ||
+    accept.includes('image/apng') ||
+    accept.includes('application/signed-exchange')
   return isChromium ? 'page' : 'document'
 }

@@ -4,7 +4,13 @@
 import type { Encoder } from '../../bus/sink.ts'
 import { Filter } from '../../bus/filter.ts'
 import { parseMatcher } from '../../bus/matcher.ts'
-import { documentFormat, format2008, type PartFormat, pictureFormat, standardFormat } from '../../codec/multipart.ts'
+import {
+  documentFormat,
+  format2008,
+  type PartFormat,
+  pictureFormat,
+  standardFormat,
+} from '../../codec/multipart.ts'
 import { MsgbusError } from '../../errors.ts'
 import { assemble } from '../../http/chunk.ts'
 import type { Exchange } from '../../http/exchange.ts'
@@ -116,6 +122,10 @@ export class Subscriber {
 function slowPolicy(text: string | undefined, reader: Reader): SlowPolicy {
   if (text === undefined) return reader === 'picture' ? 'latest' : 'drop'
   const policy = SLOW_POLICIES.find(known => known === text)
-  if (policy === undefined) throw new MsgbusError('MSGBUS_QUERY', `Cannot read "slow" in the query: expected ${SLOW_POLICIES.join(', ')}`)
+  if (policy === undefined)
+    throw new MsgbusError(
+      'MSGBUS_QUERY',
+      `Cannot read "slow" in the query: expected ${SLOW_POLICIES.join(', ')}`,
+    )
   return policy
 }

@@ -131,7 +131,7 @@ export class Publisher {
   /** Publishes messages `first` to `last`, with at most `window` unanswered. */
   async publish(first: number, last: number, byteCount: number, window: number): Promise<void> {
     const start = this.#answerCount
-    for (let number = first; number <= last; ) {
+    for (let number = first; number <= last;) {
       const answered = this.#answerCount - start
       let text = ''
       while (number <= last && number - first - answered < window) {

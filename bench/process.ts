@@ -32,7 +32,7 @@ export async function startServer(args: readonly string[], core = 0): Promise<Se
     cpuSeconds,
     rssBytes: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) * 1024,
     idle: async () => {
-      for (let before = -1; before !== cpuSeconds(); ) {
+      for (let before = -1; before !== cpuSeconds();) {
         before = cpuSeconds()
         await sleep(200)
       }

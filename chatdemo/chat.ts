@@ -29,10 +29,12 @@ function show(message: ReceivedMessage): void {
   const sender = document.createElement('b')
   sender.textContent = message.sender ?? 'anonymous'
   about.append(sender, ` ${new Date().toLocaleTimeString()}`)
-  const { element, release } = renderBody(message, document)
-  entry.append(about, element)
+  const rendering = renderBody(message, document)
+  entry.append(about, rendering.element)
   messages.append(entry)
-  releases.push(release)
+  releases.push(() => {
+    rendering.release()
+  })
   if (messages.childElementCount > MAX_SHOWN) {
     messages.firstElementChild?.remove()
     releases.shift()?.()

@@ -7,9 +7,9 @@ const FIRST_DELAY_MS = 500
 const MAX_DELAY_MS = 10_000
 
 export interface FollowOptions {
-  onMessage(message: ReceivedMessage): void
+  readonly onMessage: (message: ReceivedMessage) => void
   /** In words for a person, whenever it changes. */
-  onState(state: 'connecting' | 'connected' | 'disconnected, trying again'): void
+  readonly onState: (state: 'connecting' | 'connected' | 'disconnected, trying again') => void
   readonly signal: AbortSignal
 }
 

@@ -21,7 +21,7 @@ export interface ReceivedMessage {
 export interface ReadOptions {
   readonly signal?: AbortSignal
   /** Called once when the server has begun to answer. */
-  onOpen?(): void
+  readonly onOpen?: () => void
 }
 
 /**

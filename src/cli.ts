@@ -4,7 +4,8 @@
 
 import { readFileSync } from 'node:fs'
 import { loadConfig } from './config/load.ts'
-import { type Config, ConfigError } from './config/schema.ts'
+import { ConfigError } from './config/config-error.ts'
+import type { Config } from './config/schema.ts'
 import { openLog } from './log.ts'
 import { type Running, serve } from './serve.ts'
 

@@ -4,7 +4,8 @@
 import { type IncomingMessage, type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http'
 import { Bus } from './bus/bus.ts'
 import { defaultConfig } from './config/load.ts'
-import type { Config, ListenerProtocol } from './config/schema.ts'
+import type { Config } from './config/schema.ts'
+import type { ListenerProtocol } from './config/values.ts'
 import { MsgbusError } from './errors.ts'
 import { ConnectionLimit } from './http/connection-limit.ts'
 import type { Exchange } from './http/exchange.ts'
@@ -82,7 +83,14 @@ export class Server {
     const intake = new Intake(settings.maxBodiesTotalBytes)
     this.#streams = new Streams({ ...settings, intake, log })
     const native = createNative({ ...settings, bus, intake, streams: this.#streams, log })
-    const files = settings.rootDir === null ? null : openStaticFiles(settings.rootDir)
+    const files =
+      settings.rootDir === null
+        ? null
+        : openStaticFiles(settings.rootDir, {
+            onFault: error => {
+              this.#log.write('error', 'file.fault', { error: String(error) })
+            },
+          })
     this.#mounts = new Router([{ prefix, handle: native.handle }], files)
     this.#nativeOnly = new Router([{ prefix: '/', handle: native.handle }], null)
   }

@@ -1,11 +1,11 @@
-// Memory for the bodies that a reader of parts hands out. Each becomes the property of whoever receives it: nothing here
-// writes to it again, and it does not keep the piece alive in which it came. Runs in browsers.
+// Memory for the bodies that a reader of parts hands out. Each becomes the property of whoever receives it: nothing
+// here writes to it again, and it does not keep the piece alive in which it came. Runs in browsers.
 
 /** Bodies up to this length share their memory with others. */
 const MAX_SHARED_BYTES = 1024
 
-// To allocate 100 bytes costs as much as all the rest of reading a part, so small bodies lie side by side in blocks. One
-// that is kept keeps its block, not the 64 KiB that the socket was read with.
+// To allocate 100 bytes costs as much as all the rest of reading a part, so small bodies lie side by side in blocks.
+// One that is kept keeps its block, not the 64 KiB that the socket was read with.
 const BLOCK_BYTES = 8 * 1024
 
 /** What a length announced by a peer is believed at once. Beyond, memory is taken as the bytes come. */
@@ -66,6 +66,10 @@ export class GatheredBody {
     this.#bytes.set(bytes.subarray(from, next), this.#filledBytes)
     this.#filledBytes = filledBytes
     return next
+  }
+
+  get filledByteCount(): number {
+    return this.#filledBytes
   }
 
   /** The body, or null as long as some of it is missing. */

@@ -37,7 +37,7 @@ export class ByteSearch {
     const skips = this.#skips
     const last = needle.length - 1
     const lastByte = needle[last]
-    for (let at = from + last; at < end; ) {
+    for (let at = from + last; at < end;) {
       const byte = bytes[at] as number
       if (byte === lastByte && startsAt(bytes, at - last, needle, last)) return at - last
       at += skips[byte] as number

@@ -17,7 +17,7 @@ export const NO_DELIMITER = -2
 /** Answer of `Delimiter.readAt`: the delimiter that ends the whole body. */
 export const CLOSING = -3
 
-// [RFC 2046 §5.1.1] 1 to 70 characters, no blank at the end. The RFC's set is smaller than visible ASCII; cameras' is not.
+// [RFC 2046 §5.1.1] 1 to 70 characters, no blank at the end. The RFC allows fewer characters than cameras use.
 const BOUNDARY = /^[\x21-\x7e](?:[\x20-\x7e]{0,68}[\x21-\x7e])?$/
 
 // Blanks that may stand between a delimiter and its line end. The RFC sets no bound; without one, a line of blanks

@@ -1,6 +1,7 @@
 // The header lines of one part, read one by one. Strict about what a line may be, because what is read here is written
 // to other readers later. Does not find the delimiter and does not judge what a header says, but for the length.
-// Hot path: lines mostly repeat from part to part, so each is first compared with the one of the part before. Runs in browsers.
+// Hot path: lines mostly repeat from part to part, so each is first compared with the one of the part before.
+// Runs in browsers.
 
 import type { MsgbusError } from '../errors.ts'
 import { CR, indexOfByte, isBlank, LF, latin1Text, startsAt } from './bytes.ts'
@@ -47,6 +48,11 @@ export class HeaderBlock {
   /** Whether the block holds anything but pings. */
   get hasBegun(): boolean {
     return this.#headers.size > 0
+  }
+
+  /** Sum of the lines that were kept. */
+  get keptByteCount(): number {
+    return this.#keptBytes
   }
 
   /** Length of the body in bytes, or -1 as long as no line has told it. */

@@ -1,7 +1,7 @@
-// Reads a multipart body piece by piece and hands out each part as soon as it is complete: what publishers push to the
-// server, and what a stream of msgbus sends to its readers. Holds no more than one part and has no clock: whether a peer
-// is too slow is for the caller to say. Hot path: parts are many and small; what a Content-Length tells is not searched
-// for. Runs in browsers.
+// Reads a multipart body piece by piece and hands out each part as soon as it is complete: what publishers push to
+// the server, and what a stream of msgbus sends to its readers. Holds no more than one part and has no clock: whether
+// a peer is too slow is for the caller to say. Hot path: parts are many and small, so nothing is searched for that a
+// Content-Length tells. Runs in browsers.
 
 import { MsgbusError } from '../errors.ts'
 import { BodyMemory, GatheredBody } from './body-memory.ts'
@@ -21,8 +21,8 @@ export interface Part {
    */
   readonly headers: ReadonlyMap<string, string>
   /**
-   * The caller's to keep: nothing writes to it again. Small ones are views into a block of 8 KiB that holds other bodies
-   * too, so `body.buffer` must not be transferred to a worker.
+   * The caller's to keep: nothing writes to it again. Small ones are views into a block of 8 KiB that holds other
+   * bodies too, so `body.buffer` must not be transferred to a worker.
    */
   readonly body: Uint8Array<ArrayBuffer>
 }
@@ -30,8 +30,8 @@ export interface Part {
 /** What a parser must know before the first byte. */
 export interface MultipartParserOptions {
   /**
-   * As the Content-Type names it (see `boundaryOf`), without the two dashes that go before it in the body. Null takes it
-   * from the first line that is not empty.
+   * As the Content-Type names it (see `boundaryOf`), without the two dashes that go before it in the body. Null takes
+   * it from the first line that is not empty.
    */
   readonly boundary: string | null
   /** The longest body of one part. */
@@ -40,7 +40,7 @@ export interface MultipartParserOptions {
   onPart(part: Part): void
 }
 
-/** `open-body` is one without Content-Length, `counted-body` one with; `after-body` is up to the end of the delimiter. */
+/** `open-body` has no Content-Length, `counted-body` has; `after-body` is from there to the end of the delimiter. */
 type State = 'headers' | 'open-body' | 'counted-body' | 'after-body' | 'ended'
 
 /**
@@ -82,6 +82,12 @@ export class MultipartParser {
   get isInsidePart(): boolean {
     if (this.#state === 'open-body' || this.#state === 'counted-body') return true
     return this.#state === 'headers' && (this.#headers.hasBegun || this.#holdsHeaderText())
+  }
+
+  /** Bytes taken of the part that is not complete, for whoever judges how fast it comes. */
+  get bufferedByteCount(): number {
+    const gatheredBytes = this.#gathered?.filledByteCount ?? 0
+    return this.#headers.keptByteCount + gatheredBytes + this.#held.end - this.#held.start
   }
 
   /**

@@ -4,6 +4,8 @@
 
 import { encodeChannel } from '../channel.ts'
 import type { Message } from '../message.ts'
+import { ByteSearch, latin1Bytes } from './bytes.ts'
+import { BOUNDARY_2008 } from './delimiter.ts'
 import { isPicture } from './picture.ts'
 
 /** One part in three pieces, so that whoever sends it puts it into one buffer with one copy. Head and tail are ASCII. */
@@ -96,8 +98,7 @@ export function pictureFormat(boundary: string): PartFormat {
   }
 }
 
-const BOUNDARY_2008 = '00MsgBus00'
-const BOUNDARY_2008_BYTES = new TextEncoder().encode(`--${BOUNDARY_2008}`)
+const BOUNDARY_2008_SEARCH = new ByteSearch(latin1Bytes(`--${BOUNDARY_2008}`))
 
 /**
  * The bytes of the 2008 server: bare LF, a constant boundary, nothing between body and boundary.
@@ -114,7 +115,7 @@ export function format2008(hasLength: boolean): PartFormat {
     ping: () => null,
     part: (message, options) => {
       // [dugsong Q6] The constant boundary may stand in a body; only a length can tell the two apart.
-      const needsLength = hasLength || contains(message.body, BOUNDARY_2008_BYTES)
+      const needsLength = hasLength || BOUNDARY_2008_SEARCH.indexIn(message.body, 0, message.body.length) >= 0
       const length = needsLength ? `Content-Length: ${message.body.length}\n` : ''
       return {
         head: `${commonLines(message, options, '\n')}${length}\n`,
@@ -137,12 +138,4 @@ function commonLines(message: Message, { isWide, skippedCount }: PartOptions, li
 function essence(type: string): string {
   const end = type.indexOf(';')
   return (end < 0 ? type : type.slice(0, end)).trim()
-}
-
-function contains(bytes: Uint8Array, wanted: Uint8Array): boolean {
-  const first = wanted[0] ?? 0
-  for (let at = bytes.indexOf(first); at >= 0; at = bytes.indexOf(first, at + 1)) {
-    if (wanted.every((byte, offset) => bytes[at + offset] === byte)) return true
-  }
-  return false
 }

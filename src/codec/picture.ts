@@ -86,7 +86,7 @@ function isJpeg(bytes: Uint8Array): boolean {
   let frame: JpegFrame | null = null
   let quantizerBits = 0
   let scanCount = 0
-  for (let at = 2; ; ) {
+  for (let at = 2; ;) {
     if (bytes[at] !== 0xff) return false
     while (bytes[at] === 0xff) at++ // [§B.1.1.2] any number of fill bytes before a marker
     const marker = bytes[at] as number
@@ -233,7 +233,7 @@ function isPng(bytes: Uint8Array): boolean {
   let frameCount = 0
   let sequence = 0
   let lastType = IHDR
-  for (let at = 33; ; ) {
+  for (let at = 33; ;) {
     const length = uint32(bytes, at)
     const type = uint32(bytes, at + 4)
     const from = at + 8
@@ -424,7 +424,7 @@ function isWebpStill(bytes: Uint8Array, from: number, end: number, canvas: Size)
 function isWebpAnimation(bytes: Uint8Array, from: number, end: number, canvas: Size): boolean {
   let hasSettings = false
   let pixelCount = 0
-  for (let at = from; at < end; ) {
+  for (let at = from; at < end;) {
     const type = uint32(bytes, at)
     const next = endOfWebpChunk(bytes, at, end)
     if (next === -1 || type === VP8 || type === VP8L || type === VP8X || type === ALPH) return false
@@ -449,7 +449,7 @@ function isWebpAnimation(bytes: Uint8Array, from: number, end: number, canvas: S
 function readWebpImage(bytes: Uint8Array, from: number, end: number): Size | null {
   let size: Size | null = null
   let hasAlpha = false
-  for (let at = from; at < end; ) {
+  for (let at = from; at < end;) {
     const type = uint32(bytes, at)
     const next = endOfWebpChunk(bytes, at, end)
     if (next === -1) return null

@@ -3,7 +3,8 @@
 
 import { parseArgs } from 'node:util'
 import * as v from 'valibot'
-import { ConfigError, OPTIONS, type Option, type OptionKey } from './schema.ts'
+import { ConfigError } from './config-error.ts'
+import { OPTIONS, type Option, type OptionKey } from './schema.ts'
 
 const MAX_SHOWN = 60
 const COMMAND_LINE = 'command line'
@@ -63,10 +64,13 @@ export function readFlags(argv: readonly string[]): Flags {
     if (key === undefined) throw unknownOption(COMMAND_LINE, token.name)
     const row: Option = OPTIONS[key]
     isSecretGiven ||= row.isSecret === true
-    if (row.placeholder !== undefined) settings.push(checkFlag(key, token))
-    else if (token.value !== undefined) {
+    if (row.placeholder !== undefined) {
+      settings.push(checkFlag(key, token))
+    } else if (token.value !== undefined) {
       throw new ConfigError(COMMAND_LINE, row.name, 'no value', quote(token.value))
-    } else verboseCount++
+    } else {
+      verboseCount++
+    }
   }
   if (verboseCount > 0) {
     settings.push(checkValue('verbosity', COMMAND_LINE, verboseCount, `${verboseCount}`))

@@ -1,166 +1,26 @@
 // Every option of msgbus, once: flags, keys of the configuration file, help text, documentation and defaults are all
-// derived from this table. Nothing here reads the command line or a configuration file; see flags.ts and load.ts.
+// derived from this table. What a value may look like is decided in values.ts; nothing here reads a command line or a
+// file, see flags.ts and load.ts.
 
-import { statSync } from 'node:fs'
-import { isIP } from 'node:net'
-import { resolve } from 'node:path'
-import * as v from 'valibot'
-
-// What would end the line, move the cursor or reverse the text of a terminal or a log.
-const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
-
-/** A fault in the configuration. The message is one line, names the place and the option, and holds no password. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-  /** `command line`, `environment`, `default` or `file.yaml:3:7` (line and column, both from 1). */
-  readonly place: string
-  /** Long name of the option, without dashes. */
-  readonly option: string
-
-  constructor(place: string, option: string, expected: string, found: string, options?: ErrorOptions) {
-    const text = `msgbus: ${place}: "${option}": expected ${expected}, found ${found}`
-    super(text.replace(INVISIBLE, escapeCharacter), options)
-    this.place = place
-    this.option = option
-  }
-}
-
-function escapeCharacter(character: string): string {
-  return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
-}
-
-type Schema<Value> = v.GenericSchema<unknown, Value>
-
-// A reader that refuses with words of its own instead of those of its kind.
-class Refusal {
-  readonly expected: string
-  constructor(expected: string) {
-    this.expected = expected
-  }
-}
-
-type Read<Value> = (text: string) => Value | Refusal | undefined
-
-function text<Value>(expected: string, read: Read<Value>): Schema<Value> {
-  return v.pipe(v.string(expected), reading(expected, read))
-}
-
-// A file may write an integer bare. Its digits are then read as if they stood on the command line.
-function textOrInteger<Value>(expected: string, read: Read<Value>): Schema<Value> {
-  const isEither = (value: unknown) => typeof value === 'string' || Number.isSafeInteger(value)
-  return v.pipe(v.custom<string | number>(isEither, expected), v.transform(String), reading(expected, read))
-}
-
-function reading<Value>(expected: string, read: Read<Value>) {
-  return v.rawTransform<string, Value>(({ dataset, addIssue, NEVER }) => {
-    const value = read(dataset.value)
-    const isRefused = value instanceof Refusal
-    if (value !== undefined && !isRefused) return value
-    addIssue({ message: isRefused ? value.expected : expected })
-    return NEVER
-  })
-}
-
-function integer(min: number, max: number): Schema<number> {
-  return textOrInteger(`an integer from ${min} to ${max}`, digits => {
-    // A leading zero means octal to some readers of YAML and nothing to others.
-    const value = /^(?:0|[1-9]\d{0,9})$/.test(digits) ? Number(digits) : -1
-    return value >= min && value <= max ? value : undefined
-  })
-}
-
-const PORT = integer(0, 65535)
-
-const SCALE = {
-  size: { '': 1, B: 1, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 },
-  duration: { ms: 1, s: 1000, m: 60_000, h: 3_600_000 },
-}
-
-function amount(scale: Readonly<Record<string, number>>, written: string): number {
-  const [, digits = '', unit = ''] = /^(0|[1-9]\d{0,11})([a-z]*)$/i.exec(written) ?? []
-  if (digits === '' || !Object.hasOwn(scale, unit)) return NaN
-  return Number(digits) * (scale[unit] ?? NaN)
-}
-
-function size(max: string): Schema<number> {
-  return textOrInteger(`a size from 1B to ${max}, such as 1000000, 64KiB or 10MB`, written => {
-    const bytes = amount(SCALE.size, written)
-    return bytes >= 1 && bytes <= amount(SCALE.size, max) ? bytes : undefined
-  })
-}
-
-function duration(min: string, max: string): Schema<number> {
-  return textOrInteger(`a duration from ${min} to ${max} with its unit (ms, s, m or h)`, written => {
-    const ms = amount(SCALE.duration, written)
-    return ms >= amount(SCALE.duration, min) && ms <= amount(SCALE.duration, max) ? ms : undefined
-  })
-}
-
-// No name is looked up: what is listened on must not depend on a resolver.
-function readAddress(written: string): string | undefined {
-  if (written === 'localhost') return '127.0.0.1'
-  return isIP(written) === 0 ? undefined : written
-}
-
-/** Protocols that may own a listener. */
-export type ListenerProtocol = 'native'
-
-const LISTEN_SYNTAX = /^(?:(?:\[([^\]]+)\]|([^:[\]=]+)):)?(\d+)(?:=(.+))?$/
-const LISTEN_EXPECTED =
-  '[ADDRESS:]PORT[=PROTOCOL] with a port from 0 to 65535, the protocol native, an IPv6 address as [::1]:8080'
-
-/** One `listen` option. An address of null means the one of the `address` option. */
-export interface ListenRequest {
-  readonly address: string | null
-  readonly port: number
-  readonly protocol: ListenerProtocol | null
-}
-
-function readListen(written: string): ListenRequest | undefined {
-  const [, ipv6, name, digits, protocol = null] = LISTEN_SYNTAX.exec(written) ?? []
-  const port = v.safeParse(PORT, digits)
-  if (!port.success || (protocol !== null && protocol !== 'native')) return undefined
-  if (ipv6 === undefined && name === undefined) return { address: null, port: port.output, protocol }
-  const address = ipv6 === undefined ? readAddress(name ?? '') : isIP(ipv6) === 6 ? ipv6 : undefined
-  return address === undefined ? undefined : { address, port: port.output, protocol }
-}
-
-const ORIGIN_EXPECTED = 'an exact http or https origin such as https://example.com (no path, no "*", no null)'
-
-// Compared with the Origin header byte by byte, so it must be spelled as browsers spell it.
-function readOrigin(written: string): string | Refusal | undefined {
-  if (!/^https?:\/\/[^/]/i.test(written) || !URL.canParse(written)) return undefined
-  const { origin } = new URL(written)
-  return origin === written ? origin : new Refusal(`${ORIGIN_EXPECTED} (did you mean "${origin}"?)`)
-}
-
-const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*\.?$/
-
-function readHost(written: string): string | undefined {
-  const host = written.toLowerCase()
-  const isAddress = isIP(host) === 4 || (/^\[.*\]$/.test(host) && isIP(host.slice(1, -1)) === 6)
-  return host === '*' || isAddress || HOST_NAME.test(host) ? host : undefined
-}
-
-const MAX_UID = 2 ** 32 - 2 // [setuid(2)] the largest 32-bit value means "unchanged"
-
-function readUser(written: string): string | number | undefined {
-  if (/^(?:0|[1-9]\d{0,9})$/.test(written)) return Number(written) <= MAX_UID ? Number(written) : undefined
-  return /^[a-z_][a-z0-9_.-]{0,30}\$?$/i.test(written) ? written : undefined
-}
-
-function path(expected: string, isWanted: (stats: { isFile(): boolean; isDirectory(): boolean }) => boolean) {
-  return text(expected, written => {
-    try {
-      const stats = statSync(written, { throwIfNoEntry: false })
-      return stats !== undefined && isWanted(stats) ? resolve(written) : undefined
-    } catch (error) {
-      return new Refusal(`${expected} (${(error as NodeJS.ErrnoException).code ?? 'it cannot be read'})`)
-    }
-  })
-}
-
-const SWITCH: Schema<boolean> = v.boolean('no value')
+import type * as v from 'valibot'
+import {
+  ADDRESS,
+  choice,
+  duration,
+  FILE_NAME,
+  HOST,
+  integer,
+  LISTEN,
+  type ListenerProtocol,
+  ORIGIN,
+  PASSWORD,
+  PORT,
+  path,
+  type Schema,
+  SWITCH,
+  size,
+  USER,
+} from './values.ts'
 
 /** One row of the table. */
 export interface Option {
@@ -193,7 +53,7 @@ export const OPTIONS = {
     short: ['l'],
     group: 'Listening',
     placeholder: 'ADDR',
-    schema: text('an IPv4 or IPv6 address or localhost', readAddress),
+    schema: ADDRESS,
     default: '127.0.0.1',
     help: 'Address to listen on: IPv4, IPv6 or localhost, which is 127.0.0.1. No other name is looked up.',
   },
@@ -227,7 +87,7 @@ export const OPTIONS = {
     name: 'listen',
     group: 'Listening',
     placeholder: '[ADDR:]PORT[=PROTOCOL]',
-    schema: textOrInteger(LISTEN_EXPECTED, readListen),
+    schema: LISTEN,
     help:
       'A further plain listener; may be repeated. IPv6 is written [::1]:8080. Without ADDR it is the one of ' +
       '"address". PROTOCOL (native) owns the listener; without it the default mounts are there. When this is ' +
@@ -239,10 +99,7 @@ export const OPTIONS = {
     short: ['s'],
     group: 'Access',
     placeholder: 'TEXT',
-    // [RFC 7617 §2] Basic credentials cannot hold control characters: such a password would match nobody.
-    schema: text('1 to 256 characters, no control characters', written =>
-      /^\P{Cc}{1,256}$/u.test(written) ? written : undefined,
-    ),
+    schema: PASSWORD,
     help: 'Server password. Better given in MSGBUS_PASSWORD: other users of the machine can see a command line.',
     isSecret: true,
     variable: 'MSGBUS_PASSWORD',
@@ -251,7 +108,7 @@ export const OPTIONS = {
     name: 'allow-origin',
     group: 'Access',
     placeholder: 'ORIGIN',
-    schema: text(ORIGIN_EXPECTED, readOrigin),
+    schema: ORIGIN,
     help: 'Origin whose pages may read and publish, such as https://example.com; may be repeated.',
     isList: true,
   },
@@ -259,7 +116,7 @@ export const OPTIONS = {
     name: 'host',
     group: 'Access',
     placeholder: 'NAME',
-    schema: text('a host name or address without a port, or "*"', readHost),
+    schema: HOST,
     help: 'Further name accepted in the Host header, without a port; "*" accepts any; may be repeated.',
     isList: true,
   },
@@ -275,9 +132,7 @@ export const OPTIONS = {
     name: 'framing',
     group: 'Content',
     placeholder: 'standard|2008',
-    schema: textOrInteger<'standard' | '2008'>('standard or 2008', written =>
-      written === 'standard' || written === '2008' ? written : undefined,
-    ),
+    schema: choice('standard', '2008'),
     default: 'standard',
     help: 'Byte form of multipart streams; 2008 writes that of the 2008 server to everyone.',
   },
@@ -375,8 +230,8 @@ export const OPTIONS = {
     name: 'config',
     group: 'Process',
     placeholder: 'FILE',
-    // Opened, and refused with its reason, where it is read; kept as written because it is part of every place in it.
-    schema: text('a file name', written => (written === '' ? undefined : written)),
+    // As written, because it is part of every place in it.
+    schema: FILE_NAME,
     help: 'YAML or JSON file with the long names as keys, lists for what may be repeated. Flags win over it.',
     isCommandLineOnly: true,
   },
@@ -385,7 +240,7 @@ export const OPTIONS = {
     short: ['u'],
     group: 'Process',
     placeholder: 'NAME|UID',
-    schema: textOrInteger(`a user name, or a uid from 0 to ${MAX_UID}`, readUser),
+    schema: USER,
     help: 'User to become once the ports are bound.',
   },
   verbosity: {

@@ -7,6 +7,11 @@ import { isLoopback } from './host-list.ts'
 const SOFT_SHARE = 0.95
 const SHARE_PER_ADDRESS = 0.25
 
+// Of however few connections, one is served.
+function shareOf(maxConnections: number, share: number): number {
+  return Math.max(1, maxConnections * share)
+}
+
 export class ConnectionLimit {
   readonly #maxConnections: number
   readonly #countOfAddress = new Map<string, number>()
@@ -31,8 +36,8 @@ export class ConnectionLimit {
       this.#leave(address)
     })
     // One machine must not take all the places; a proxy on this one may.
-    const isGreedy = !isLoopback(address) && addressCount > this.#maxConnections * SHARE_PER_ADDRESS
-    if (isGreedy || this.#count > this.#maxConnections * SOFT_SHARE) this.#surplus.add(socket)
+    const isGreedy = !isLoopback(address) && addressCount > shareOf(this.#maxConnections, SHARE_PER_ADDRESS)
+    if (isGreedy || this.#count > shareOf(this.#maxConnections, SOFT_SHARE)) this.#surplus.add(socket)
   }
 
   /** True for a connection that was let in only to be told that there is no room. */

@@ -19,6 +19,9 @@ const COMMON_HEADERS = [
 ]
 const CLOSED_HEADERS = [...POLICY, ...COMMON_HEADERS, 'Cross-Origin-Resource-Policy', 'same-origin']
 
+/** For the Allow header: what can be done with a channel. */
+export const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, OPTIONS'
+
 export interface ExchangeOptions {
   readonly req: IncomingMessage
   readonly res: ServerResponse
@@ -111,19 +114,34 @@ export class Exchange {
       this.req.socket.destroy()
       return
     }
+    // [RFC 9112 §9.6] Marks the answer as the last one: what was sent behind this request is not carried out.
+    this.res.shouldKeepAlive = false
     this.answer(
       error.status,
-      [...(HEADERS_OF[error.code] ?? []), 'Connection', 'close'],
+      [...headersOf(error.code), 'Connection', 'close'],
       `${error.code}: ${error.message}`,
     )
   }
 }
 
-const HEADERS_OF: Readonly<Partial<Record<MsgbusError['code'], readonly string[]>>> = {
-  MSGBUS_BUSY: ['Retry-After', '5'],
-  MSGBUS_CLOSED: ['Retry-After', '5'],
-  MSGBUS_CONTENT_ENCODING: ['Accept-Encoding', 'identity'],
-  MSGBUS_METHOD: ['Allow', 'GET, HEAD, POST, PUT, OPTIONS'],
-  MSGBUS_METHOD_NOT_ALLOWED: ['Allow', 'GET, HEAD, POST, PUT, OPTIONS'],
-  MSGBUS_PASSWORD: ['WWW-Authenticate', 'Basic realm="msgbus"'],
+/** Seconds for a Retry-After header, 5 to 15: whoever is sent away together must not come back together. */
+export function retryAfter(): string {
+  return `${5 + Math.floor(Math.random() * 11)}`
+}
+
+function headersOf(code: MsgbusError['code']): readonly string[] {
+  switch (code) {
+    case 'MSGBUS_BUSY':
+    case 'MSGBUS_CLOSED':
+      return ['Retry-After', retryAfter()]
+    case 'MSGBUS_CONTENT_ENCODING':
+      return ['Accept-Encoding', 'identity']
+    case 'MSGBUS_METHOD':
+    case 'MSGBUS_METHOD_NOT_ALLOWED':
+      return ['Allow', ALLOWED_METHODS]
+    case 'MSGBUS_PASSWORD':
+      return ['WWW-Authenticate', 'Basic realm="msgbus", charset="UTF-8"']
+    default:
+      return []
+  }
 }

@@ -4,6 +4,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { MsgbusError } from '../errors.ts'
+import type { Log } from '../log.ts'
 import { credentialsOf, PasswordRule } from './credentials.ts'
 import { Exchange } from './exchange.ts'
 import { HostList } from './host-list.ts'
@@ -15,6 +16,8 @@ export interface GateOptions {
   readonly allowedHosts: readonly string[]
   readonly allowedOrigins: readonly string[]
   readonly password: string | null
+  /** Told of every refusal. */
+  readonly log: Log
 }
 
 const ROOT: Target = { path: '/', query: '', authority: null }
@@ -23,11 +26,13 @@ export class Gate {
   readonly #hosts: HostList
   readonly #origins: OriginRule
   readonly #password: PasswordRule
+  readonly #log: Log
 
-  constructor({ allowedHosts, allowedOrigins, password }: GateOptions) {
+  constructor({ allowedHosts, allowedOrigins, password, log }: GateOptions) {
     this.#hosts = new HostList(allowedHosts)
     this.#origins = new OriginRule(allowedOrigins)
     this.#password = new PasswordRule(password)
+    this.#log = log
   }
 
   /** @returns null when the request was refused and answered. */

@@ -83,7 +83,7 @@ export class Intake {
 
   #consume(
     exchange: Exchange,
-    { onBytes, progress }: { onBytes(bytes: Buffer): void; progress(): Progress | null },
+    { onBytes, progress }: { onBytes: (bytes: Buffer) => void; progress: () => Progress | null },
   ) {
     const { req } = exchange
     return new Promise<void>((resolve, reject) => {
@@ -96,7 +96,7 @@ export class Intake {
         req.off('data', onData)
         // What is still on its way is read and forgotten until the connection closes.
         req.resume()
-        reject(error instanceof Error ? error : new Error(String(error)))
+        reject(error instanceof Error ? error : new Error('Cannot take in a body', { cause: error }))
       }
       const onData = (bytes: Buffer): void => {
         try {

@@ -10,6 +10,7 @@ import {
 import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { ConnectionLimit } from './connection-limit.ts'
+import { ALLOWED_METHODS } from './exchange.ts'
 
 const MAX_HEADER_BYTES = 16 * 1024
 const CHECK_INTERVAL_MS = 1_000
@@ -73,6 +74,8 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
 function createServer({ pem, headersTimeoutMs, keepAliveMs, connections, handle }: ListenerOptions): Server {
   const options = {
     maxHeaderSize: MAX_HEADER_BYTES,
+    // A missing Host is refused with everything else that is; Node's own refusal would go out behind a stream.
+    requireHostHeader: false,
     headersTimeout: headersTimeoutMs,
     keepAliveTimeout: keepAliveMs,
     // Bodies have deadlines of their own, since a published stream may last for days.
@@ -93,7 +96,7 @@ function createServer({ pem, headersTimeoutMs, keepAliveMs, connections, handle 
         })
   // Node's own limit hides the headers past it; they are counted as they come instead.
   server.maxHeadersCount = 0
-  // Which answer a connection waits for, if any: an error text must never go out in the middle of it.
+  // The answer to the last request of each connection: an error text must never go out in the middle of one.
   const lastAnswers = new WeakMap<Socket, ServerResponse>()
   const take = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
     lastAnswers.set(req.socket, res)
@@ -105,21 +108,52 @@ function createServer({ pem, headersTimeoutMs, keepAliveMs, connections, handle 
   server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
     take(req, res, true)
   })
+  server.on('checkExpectation', ({ socket }: IncomingMessage) => {
+    refuse(
+      socket,
+      lastAnswers.get(socket),
+      plainAnswer('417 Expectation Failed', 'The only expectation met here is 100-continue'),
+    )
+  })
   server.on(pem === null ? 'connection' : 'secureConnection', (socket: Socket) => {
     connections.admit(socket)
   })
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    const answer = lastAnswers.get(socket)
-    const isAnswering = answer !== undefined && !answer.writableFinished
-    if (socket.writable && !isAnswering) socket.end(errorAnswer(error))
-    else socket.destroy()
+  server.on('clientError', (error: ParserError, socket: Socket) => {
+    refuse(socket, lastAnswers.get(socket), errorAnswer(error))
   })
   return server
 }
 
+/** Ends a connection on which nothing more can be read, with a text where no other answer is in its way. */
+function refuse(socket: Socket, lastAnswer: ServerResponse | undefined, text: string): void {
+  // Refused before: that answer is on its way and closes the connection behind itself.
+  if (lastAnswer?.writableEnded === true && !lastAnswer.shouldKeepAlive) return
+  if (
+    socket.writable &&
+    (lastAnswer === undefined || lastAnswer.writableFinished || isUnanswered(lastAnswer))
+  ) {
+    socket.end(text, 'latin1')
+    // A peer that never closes its side would keep the connection.
+    socket.destroySoon()
+  } else {
+    socket.destroy()
+  }
+}
+
+/** True for a request whose body cannot be read, with nothing unanswered before it and no byte of its answer written. */
+function isUnanswered({ req, socket, headersSent }: ServerResponse): boolean {
+  return !req.complete && socket !== null && !headersSent
+}
+
+interface ParserError extends NodeJS.ErrnoException {
+  /** What was being read, from the start of a segment, and how far it was understood. */
+  readonly rawPacket?: Buffer
+  readonly bytesParsed?: number
+}
+
 // [RFC 9112] what the parser could not read, in the words of its error codes.
-function errorAnswer({ code }: NodeJS.ErrnoException): string {
-  switch (code) {
+function errorAnswer(error: ParserError): string {
+  switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
       return plainAnswer(
         '431 Request Header Fields Too Large',
@@ -128,18 +162,35 @@ function errorAnswer({ code }: NodeJS.ErrnoException): string {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return plainAnswer('408 Request Timeout', 'The request took too long')
     case 'HPE_INVALID_VERSION':
+      if (/^(?:1\.[01])?$/.test(versionOf(error))) break
       return plainAnswer('505 HTTP Version Not Supported', 'Use HTTP/1.1 or HTTP/1.0')
-    default:
+    case 'HPE_INVALID_METHOD':
+      if (!versionOf(error).startsWith('1.')) break
       return plainAnswer(
-        '400 Bad Request',
-        `This is not an HTTP request that can be read (${code ?? 'unknown error'})`,
+        '405 Method Not Allowed',
+        'GET subscribes, POST and PUT publish',
+        `Allow: ${ALLOWED_METHODS}\r\n`,
       )
   }
+  return plainAnswer(
+    '400 Bad Request',
+    `This is not an HTTP request that can be read (${error.code ?? 'unknown error'})`,
+  )
 }
 
-function plainAnswer(status: string, text: string): string {
-  const headers = `Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${text.length + 1}`
-  return `HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${text}\n`
+const REQUEST_LINE = /^[\w!#$%&'*+.^`|~-]+ [\x21-\x7e]+ HTTP\/(\d\.\d)\r?$/
+
+/** The version that a whole and otherwise well-formed request line names; empty for any other. */
+function versionOf({ rawPacket, bytesParsed = 0 }: ParserError): string {
+  if (rawPacket === undefined) return ''
+  const start = bytesParsed === 0 ? 0 : rawPacket.lastIndexOf('\n', bytesParsed - 1) + 1
+  const end = rawPacket.indexOf('\n', start)
+  return end < 0 ? '' : (REQUEST_LINE.exec(rawPacket.toString('latin1', start, end))?.[1] ?? '')
+}
+
+function plainAnswer(status: string, text: string, headerLines = ''): string {
+  const headers = `Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${text.length + 1}\r\n`
+  return `HTTP/1.1 ${status}\r\n${headerLines}${headers}\r\n${text}\n`
 }
 
 function urlOf(address: string | AddressInfo | null, isTls: boolean): string {

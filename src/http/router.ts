@@ -3,7 +3,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { MsgbusError } from '../errors.ts'
-import type { Exchange } from './exchange.ts'
+import { ALLOWED_METHODS, type Exchange } from './exchange.ts'
 
 /** Everything below a URL prefix. */
 export interface Mount {
@@ -36,6 +36,11 @@ export class Router {
 
   /** @throws {MsgbusError} `MSGBUS_NOT_FOUND`, or what the mount throws. */
   async route(exchange: Exchange): Promise<void> {
+    // [RFC 9110 §9.3.7] `OPTIONS *` asks about the server, which no mount and no file is.
+    if (exchange.req.url === '*') {
+      exchange.answer(204, ['Allow', ALLOWED_METHODS])
+      return
+    }
     const { path } = exchange.target
     for (const mount of this.#mounts) {
       if (path.startsWith(mount.prefix)) return mount.handle(exchange, path.slice(mount.prefix.length))

@@ -20,7 +20,8 @@ const SINGLE_HEADERS: ReadonlySet<string> = new Set([
 ])
 
 /**
- * @throws {MsgbusError} `MSGBUS_VERSION`, `MSGBUS_HEADER_COUNT`, `MSGBUS_HEADER_REPEATED`, `MSGBUS_TRANSFER_ENCODING`.
+ * @throws {MsgbusError} `MSGBUS_VERSION`, `MSGBUS_HEADER_COUNT`, `MSGBUS_HEADER_REPEATED`, `MSGBUS_TARGET` for a missing
+ *   Host, `MSGBUS_TRANSFER_ENCODING`.
  */
 export function checkWire(req: IncomingMessage): void {
   if (req.httpVersionMajor !== 1 || req.httpVersionMinor > 1) {
@@ -30,10 +31,19 @@ export function checkWire(req: IncomingMessage): void {
     )
   }
   checkHeaders(req.rawHeaders)
+  // [RFC 9112 §3.2] said here and not by Node, whose answer would have no text.
+  if (req.httpVersionMinor === 1 && req.headers.host === undefined) {
+    throw new MsgbusError('MSGBUS_TARGET', 'An HTTP/1.1 request needs a Host header')
+  }
   // Node hands a `gzip, chunked` body over still compressed.
   const transferEncoding = req.headers['transfer-encoding']
-  if (transferEncoding !== undefined && transferEncoding.toLowerCase() !== 'chunked') {
+  if (transferEncoding === undefined) return
+  if (transferEncoding.toLowerCase() !== 'chunked') {
     throw new MsgbusError('MSGBUS_TRANSFER_ENCODING', 'The only transfer encoding spoken here is chunked')
+  }
+  // [RFC 9112 §6.1] a proxy of that time has passed the header on without understanding it.
+  if (req.httpVersionMinor === 0) {
+    throw new MsgbusError('MSGBUS_TRANSFER_ENCODING', 'HTTP/1.0 has no transfer encodings: send a Content-Length')
   }
 }
 

@@ -8,5 +8,5 @@ export interface Protocol {
    * @param rest What follows the protocol's prefix in the path, still percent-encoded; may be empty.
    * @throws {MsgbusError} for whatever the peer did wrong, before anything was answered.
    */
-  handle(exchange: Exchange, rest: string): Promise<void>
+  readonly handle: (exchange: Exchange, rest: string) => Promise<void>
 }

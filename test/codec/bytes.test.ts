@@ -36,7 +36,7 @@ await t.test('search agrees with the search of strings', t => {
 
 await t.test('search takes needles longer than a byte can count', t => {
   const needle = `x${'a'.repeat(511)}`
-  const text = `${'a'.repeat(1000)}${needle}a`
+  const text = `${'b'.repeat(1000)}${needle}a`
   t.equal(new ByteSearch(latin1Bytes(needle)).indexIn(latin1Bytes(text), 0, text.length), 1000)
   t.end()
 })

@@ -318,6 +318,27 @@ await t.test('knows whether a part has begun', t => {
   t.end()
 })
 
+await t.test('counts what it has taken of the part that is not complete', t => {
+  const parser = new MultipartParser({ boundary: 'B', maxBodyBytes: 100, onPart: () => undefined })
+  const counts: number[] = []
+  for (const text of [
+    '--B\r\n',
+    'X: 1',
+    '\r\nContent-',
+    'Length: 3\r\n\r\n',
+    'on',
+    'e',
+    '\r\n--B\r\n\r\n',
+    'open',
+    '\r\n--B\r\n',
+  ]) {
+    parser.push(latin1Bytes(text))
+    counts.push(parser.bufferedByteCount)
+  }
+  t.same(counts, [0, 4, 14, 25, 27, 0, 1, 5, 0])
+  t.end()
+})
+
 await t.test('fails at the first byte too many of an open body', t => {
   for (const [boundary, head] of [
     ['B', '--B\r\n\r\n'],

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { checkValue, readFlags, type Setting } from '../../src/config/flags.ts'
-import { ConfigError } from '../../src/config/schema.ts'
+import { ConfigError } from '../../src/config/config-error.ts'
 
 function settingsOf(argv: readonly string[]): readonly Setting[] {
   const flags = readFlags(argv)

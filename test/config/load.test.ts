@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { truncateSync, writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
+import { ConfigError } from '../../src/config/config-error.ts'
 import { defaultConfig, loadConfig } from '../../src/config/load.ts'
-import { type Config, ConfigError, type Listener } from '../../src/config/schema.ts'
+import type { Config, Listener } from '../../src/config/schema.ts'
 
 function configOf(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Config {
   const outcome = loadConfig(argv, env)

@@ -7,7 +7,7 @@ import { MsgbusError } from '../../errors.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import type { Message } from '../../message.ts'
 import { readForm } from './form.ts'
-import type { NativeOptions } from './native.ts'
+import type { NativeOptions } from './options.ts'
 import { PartPublisher } from './part-publisher.ts'
 
 export class Publisher {

@@ -61,7 +61,7 @@ function readerOfBrowser(headers: IncomingHttpHeaders): Reader {
   if (destination === 'image') return 'picture'
   if (destination === undefined && accept.startsWith('image/')) return 'picture'
   const isNavigation =
-    destination === undefined ? accept.startsWith('text/html') : NAVIGATIONS.has(String(destination))
+    destination === undefined ? accept.startsWith('text/html') : NAVIGATIONS.has(destination)
   if (!isNavigation) return 'program'
   const isChromium =
     headers['sec-ch-ua'] !== undefined ||

@@ -17,7 +17,7 @@ import type { Exchange } from '../../http/exchange.ts'
 import { SLOW_POLICIES, type SlowPolicy } from '../../http/stream-sink.ts'
 import { isChunked } from '../../http/streams.ts'
 import { parseQuery } from '../../http/target.ts'
-import type { NativeOptions } from './native.ts'
+import type { NativeOptions } from './options.ts'
 import { chooseReader, type Reader } from './reader.ts'
 import { loadViewer, type Viewer } from './viewer.ts'
 

@@ -96,6 +96,35 @@ for (const [workload, load] of Object.entries(WORKLOADS)) {
   }
 }
 
+// Whether readers that stall delay the others: the way of a 10 kB message to a healthy one, with and without them.
+const STALLED = 100
+const STALL_MESSAGES = 2_000
+const STALL_BODY_BYTES = 10_000
+process.stdout.write(
+  `stalled readers: ${SUBSCRIBERS - STALLED} healthy ones, ${STALL_BODY_BYTES} bytes, one at a time\n`,
+)
+for (const stalledCount of [0, STALLED]) {
+  const server = await startServer(SERVERS.msgbus)
+  const subscribers = new Subscribers()
+  await subscribers.open(server.port, PATH, SUBSCRIBERS - STALLED)
+  await subscribers.stall(server.port, PATH, stalledCount)
+  const publisher = await Publisher.open(server.port, PATH)
+  const timesMs: number[] = []
+  for (let number = 0; number < STALL_MESSAGES; number++) {
+    const startedMs = performance.now()
+    await publisher.publish(number, number, STALL_BODY_BYTES, 1)
+    await subscribers.reach(number)
+    timesMs.push(performance.now() - startedMs)
+  }
+  const sorted = timesMs.toSorted((a, b) => a - b)
+  const at = (share: number): string => (sorted[Math.floor(sorted.length * share)] ?? NaN).toFixed(1)
+  const soundness = subscribers.isSound() ? 'every delivery checked' : 'DELIVERIES LOST OR OUT OF ORDER'
+  process.stdout.write(`  ${stalledCount} stalled: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms; ${soundness}\n`)
+  subscribers.close()
+  publisher.close()
+  await server.stop()
+}
+
 const server = await startServer(SERVERS.msgbus)
 await server.idle()
 const before = server.rssBytes()

@@ -15,6 +15,7 @@ export function numbered(number: number, byteCount: number): Buffer {
 
 export class Subscribers {
   readonly #sockets: Socket[] = []
+  readonly #stalled: Socket[] = []
   readonly #byteCounts: number[] = []
   readonly #firstText: string[] = []
   #lastNumber = -1
@@ -98,8 +99,20 @@ export class Subscribers {
     return !this.#isFaulty && this.#byteCounts.every(byteCount => byteCount === first)
   }
 
+  /** Adds subscribers that never read, beyond what their kernel takes by itself. */
+  async stall(port: number, path: string, count: number): Promise<void> {
+    for (let opened = 0; opened < count; opened++) {
+      const socket = connect(port, '127.0.0.1')
+      socket.on('error', () => undefined)
+      await once(socket, 'connect')
+      socket.pause()
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`)
+      this.#stalled.push(socket)
+    }
+  }
+
   close(): void {
-    for (const socket of this.#sockets) socket.destroy()
+    for (const socket of [...this.#sockets, ...this.#stalled]) socket.destroy()
   }
 }
 

@@ -4,12 +4,15 @@
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 
+const BOUNDARY = '0123456789abcdef0123456789abcdef'
+
+let count = 0
 const sockets = new Set<Socket>()
 const server = createServer((req, res) => {
   if (req.method === 'GET') {
     const { socket } = req
     socket.write(
-      'HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\nTransfer-Encoding: chunked\r\n\r\n',
+      `HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=${BOUNDARY}\r\nTransfer-Encoding: chunked\r\n\r\n`,
     )
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
@@ -19,7 +22,8 @@ const server = createServer((req, res) => {
   req.on('data', (chunk: Buffer) => chunks.push(chunk))
   req.on('end', () => {
     const body = Buffer.concat(chunks)
-    const part = `Content-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body.toString('latin1')}\r\n--b\r\n`
+    // The same bytes that msgbus sends: what is compared is the loop, not the length of a header.
+    const part = `Content-Type: text/plain\r\nContent-Length: ${body.length}\r\nMsgbus-Id: 0123456789ab-${++count}\r\n\r\n${body.toString('latin1')}\r\n--${BOUNDARY}\r\n`
     const frame = Buffer.from(`${part.length.toString(16)}\r\n${part}\r\n`, 'latin1')
     for (const socket of sockets) socket.write(frame)
     res.writeHead(204).end()

@@ -19,6 +19,7 @@ export function loadViewer(): Viewer {
     `script-src 'sha256-${scriptHash}'`,
     // Frames with published HTML inherit this policy: their styles may show, nothing of them may run or be fetched.
     "style-src 'unsafe-inline'",
+    'frame-src blob:',
     'img-src blob: data:',
     'media-src blob:',
     "connect-src 'self'",

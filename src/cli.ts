@@ -1,16 +1,20 @@
 #!/usr/bin/env node
 // The program: arguments to configuration, configuration to a running server, signals to its end, and errors to one
-// line and an exit code: 0 stopped when told to, 1 could not open, 70 a fault of its own, 78 wrong configuration.
+// line and an exit code: 0 stopped when told to, 1 could not listen, 70 a fault of its own, 77 could not become the
+// user, 78 wrong configuration.
 
 import { readFileSync } from 'node:fs'
-import { loadConfig } from './config/load.ts'
 import { ConfigError } from './config/config-error.ts'
+import { loadConfig } from './config/load.ts'
 import type { Config } from './config/schema.ts'
-import { openLog } from './log.ts'
-import { type Running, serve } from './serve.ts'
+import { describeFault, type Log, openLog } from './log.ts'
+import { UserError } from './process.ts'
+import { ListenError, type Running, serve } from './serve.ts'
 
-const EXIT_UNAVAILABLE = 1
+const EXIT_LISTEN = 1
+// [sysexits(3)]
 const EXIT_SOFTWARE = 70
+const EXIT_PERMISSION = 77
 const EXIT_CONFIG = 78
 
 await main()
@@ -18,6 +22,8 @@ await main()
 async function main(): Promise<void> {
   // Hides the arguments, with perhaps a password among them, from the list of processes.
   process.title = 'msgbus'
+  // Whoever reads the output may leave; the readers of the bus stay.
+  for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined)
   try {
     const outcome = loadConfig(process.argv.slice(2), process.env)
     if (outcome.kind === 'help') process.stdout.write(outcome.text)
@@ -25,54 +31,86 @@ async function main(): Promise<void> {
     else await run(outcome.config)
   } catch (error) {
     process.stderr.write(`${lineOf(error)}\n`)
-    process.exit(error instanceof ConfigError ? EXIT_CONFIG : EXIT_UNAVAILABLE)
+    process.exit(exitCodeOf(error))
   }
 }
 
 async function run(config: Config): Promise<void> {
   const log = openLog(config.verbosity)
+  process.on('uncaughtException', error => {
+    log.write('error', 'process.fault', { error: describeFault(error) })
+    process.exit(EXIT_SOFTWARE)
+  })
   const stop = new AbortController()
   const running = await serve(config, { log, signal: stop.signal })
+  followSignals(running, stop, log)
   process.stdout.write(greeting(running, config))
+  await running.closed
+  process.exit(0)
+}
+
+function followSignals(running: Running, stop: AbortController, log: Log): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       // Whoever asks twice does not want to wait.
       if (stop.signal.aborted) process.exit(0)
       stop.abort()
+      log.write('info', 'process.stopping', { signal })
     })
   }
   process.on('SIGHUP', () => {
     try {
       running.reloadCertificate()
+      log.write('info', 'process.reloaded')
     } catch (error) {
-      log.write('error', 'tls.reload_failed', { error: lineOf(error) })
+      log.write('error', 'process.reload_failed', { error: lineOf(error) })
     }
   })
-  process.on('uncaughtException', error => {
-    log.write('error', 'process.fault', { error: error.stack ?? error.message })
-    process.exit(EXIT_SOFTWARE)
-  })
-  await running.closed
-  process.exit(0)
 }
 
-function greeting({ urls }: Running, config: Config): string {
-  const lines = [`msgbus ${version()}`]
-  for (const [at, url] of urls.entries()) {
-    const isOwned = config.listeners[at]?.protocol != null
-    lines.push(`  bus    ${url}${isOwned ? '/' : '/msgbus/'}`)
-    if (config.rootDir !== null && !isOwned) lines.push(`  pages  ${url}/`)
-  }
-  const [url] = urls
-  const isOwned = config.listeners[0]?.protocol != null
-  const channel = `${url ?? ''}${isOwned ? '' : '/msgbus'}/chatdemo`
-  return `${lines.join('\n')}\ntry\n  curl -H 'Content-Type: text/plain' -d 'hello' ${channel}\n`
+// It holds addresses that work on this machine, and no password.
+function greeting({ urls }: Running, { listeners, rootDir, password }: Config): string {
+  const places = listeners.map(({ protocol, isTls }, at) => ({
+    url: urls[at] ?? '',
+    isTls,
+    isOwned: protocol !== null,
+  }))
+  const lines = places.flatMap(({ url, isOwned }) => {
+    const local = localUrl(url)
+    const reach = local === url ? '' : '  (and at every other address of this machine)'
+    const bus = `  bus    ${local}${isOwned ? '/' : '/msgbus/'}${reach}`
+    return rootDir === null || isOwned ? [bus] : [bus, `  pages  ${local}/`]
+  })
+  const place = places.find(({ isTls }) => !isTls) ?? places[0]
+  if (place === undefined) throw new TypeError('Cannot greet: nothing is open')
+  const curl = [
+    'curl',
+    // A certificate for a public name, or a self-signed one, does not fit the loopback address.
+    ...(place.isTls ? ['-k'] : []),
+    // curl asks for the password.
+    ...(password === null ? [] : ['-u me']),
+    "-H 'Content-Type: text/plain'",
+    '-d hello',
+    `'${localUrl(place.url)}${place.isOwned ? '' : '/msgbus'}/chatdemo'`,
+  ]
+  return `msgbus ${version()}\n${lines.join('\n')}\ntry\n  ${curl.join(' ')}\n`
+}
+
+// Nothing connects to the address that means all addresses.
+function localUrl(url: string): string {
+  return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof ConfigError) return EXIT_CONFIG
+  if (error instanceof UserError) return EXIT_PERMISSION
+  return error instanceof ListenError ? EXIT_LISTEN : EXIT_SOFTWARE
 }
 
 function lineOf(error: unknown): string {
   if (error instanceof ConfigError) return error.message
-  const text = error instanceof Error ? error.message : String(error)
-  return `msgbus: ${text.split('\n', 1)[0] ?? ''}`
+  const isExpected = error instanceof UserError || error instanceof ListenError
+  return `msgbus: ${isExpected ? error.message : describeFault(error)}`
 }
 
 function version(): string {

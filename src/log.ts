@@ -2,10 +2,13 @@
 // stranger can cause at will are rationed, so that a flood of bad requests is not a flood of log. No bodies, no
 // credentials.
 
+import { writeSync } from 'node:fs'
 import pino from 'pino'
 
 const RATION_MS = 10_000
 const MAX_FIELD_LENGTH = 256
+// A stack is of our own making, and of no use in half.
+const MAX_FAULT_LENGTH = 4096
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace'
 export type LogFields = Readonly<Record<string, string | number | boolean | null>>
@@ -22,36 +25,74 @@ export const silentLog: Log = { isEnabled: () => false, write: () => undefined }
 
 /**
  * Opens the log of the program.
+ *
+ * What cannot be written (nobody reads the pipe, the disk is full) is lost; the next line that can be says in
+ * `lostCount` how many were.
  * @param verbosity 0 warnings, 1 adds who comes and goes, 2 adds documents, 3 adds every publish.
  */
 export function openLog(verbosity: number, fd = 2): Log {
   const levels = ['warn', 'info', 'debug', 'trace'] as const
-  const destination = pino.destination({ fd, sync: true })
-  // A closed or full stderr must not take the bus down with it.
-  destination.on('error', () => undefined)
-  const logger = pino({ level: levels[Math.min(verbosity, 3)] ?? 'warn', base: null }, destination)
+  const lines = new LineWriter(fd)
+  const logger = pino({ level: levels[Math.min(verbosity, 3)] ?? 'warn', base: null }, lines)
   return {
     isEnabled: level => logger.isLevelEnabled(level),
     write: (level, event, fields = {}) => {
-      logger[level](printable(fields), event)
+      if (!logger.isLevelEnabled(level)) return
+      const { lostCount } = lines
+      logger[level](printable(lostCount > 0 ? { ...fields, lostCount } : fields), event)
     },
+  }
+}
+
+// Writes at once, so that the last words of a process that ends are not lost, and holds nothing back, so that a log that
+// nobody takes is no memory. The stream that pino brings waits for a full pipe, and the whole bus with it.
+class LineWriter {
+  readonly #fd: number
+  #lostCount = 0
+  #isTorn = false
+
+  constructor(fd: number) {
+    this.#fd = fd
+  }
+
+  /** Lines lost since the last one that was written. */
+  get lostCount(): number {
+    return this.#lostCount
+  }
+
+  write(line: string): void {
+    const bytes = Buffer.from(this.#isTorn ? `\n${line}` : line)
+    let writtenCount = 0
+    try {
+      while (writtenCount < bytes.length) writtenCount += writeSync(this.#fd, bytes, writtenCount)
+      this.#lostCount = 0
+      this.#isTorn = false
+    } catch {
+      this.#lostCount++
+      this.#isTorn ||= writtenCount > 0
+    }
   }
 }
 
 // Format characters (bidi, zero width) would make a terminal show something else than what is there.
 function printable(fields: LogFields): LogFields {
   return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [
-      name,
-      typeof value === 'string'
-        ? value.slice(0, MAX_FIELD_LENGTH).replace(/[^\x20-\x7e]/g, escapeCharacter)
-        : value,
-    ]),
+    Object.entries(fields).map(([name, value]): [string, string | number | boolean | null] => {
+      if (typeof value !== 'string') return [name, value]
+      const shown = value.slice(0, name === 'error' ? MAX_FAULT_LENGTH : MAX_FIELD_LENGTH)
+      return [name, shown.replace(/[^\x20-\x7e]/g, escapeCharacter)]
+    }),
   )
 }
 
 function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+}
+
+/** A fault of ours in one line, with its stack: for the field `error`. */
+export function describeFault(error: unknown): string {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return text.replace(/\s*\n\s*/g, ' | ')
 }
 
 /** Lets one line per event through every ten seconds; the next one says how many were held back. */

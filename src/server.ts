@@ -2,20 +2,21 @@
 // own or inside somebody else's `node:http` server. It reads no configuration file, no arguments and no signals.
 
 import { type IncomingMessage, type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import { Bus } from './bus/bus.ts'
 import { defaultConfig } from './config/load.ts'
 import type { Config } from './config/schema.ts'
 import type { ListenerProtocol } from './config/values.ts'
 import { MsgbusError } from './errors.ts'
 import { ConnectionLimit } from './http/connection-limit.ts'
-import type { Exchange } from './http/exchange.ts'
+import { type Exchange, retryAfter } from './http/exchange.ts'
 import { Gate } from './http/gate.ts'
 import { Intake } from './http/intake.ts'
 import { type Listener, openListener } from './http/listener.ts'
 import { Router } from './http/router.ts'
 import { openStaticFiles } from './http/static-files.ts'
 import { Streams } from './http/streams.ts'
-import { type Log, rationed, silentLog } from './log.ts'
+import { describeFault, type Log, rationed, silentLog } from './log.ts'
 import { createNative } from './protocols/native/native.ts'
 
 type Settings = Pick<
@@ -72,25 +73,19 @@ export class Server {
   readonly #mounts: Router
   readonly #nativeOnly: Router
   readonly #listeners: Listener[] = []
+  readonly #lastAnswers = new WeakMap<Socket, ServerResponse>()
 
   constructor({ bus = new Bus(), prefix = '/msgbus/', log = silentLog, ...given }: ServerOptions) {
     const settings: Settings = { ...defaultConfig(), ...given }
     this.bus = bus
     this.#settings = settings
     this.#log = rationed(log)
-    this.#gate = new Gate(settings)
+    this.#gate = new Gate({ ...settings, log: this.#log })
     this.#connections = new ConnectionLimit(settings.maxConnections)
     const intake = new Intake(settings.maxBodiesTotalBytes)
     this.#streams = new Streams({ ...settings, intake, log })
     const native = createNative({ ...settings, bus, intake, streams: this.#streams, log })
-    const files =
-      settings.rootDir === null
-        ? null
-        : openStaticFiles(settings.rootDir, {
-            onFault: error => {
-              this.#log.write('error', 'file.fault', { error: String(error) })
-            },
-          })
+    const files = settings.rootDir === null ? null : this.#openFiles(settings.rootDir, log)
     this.#mounts = new Router([{ prefix, handle: native.handle }], files)
     this.#nativeOnly = new Router([{ prefix: '/', handle: native.handle }], null)
   }
@@ -152,6 +147,23 @@ export class Server {
     this.bus.close()
   }
 
+  #openFiles(rootDir: string, log: Log): RequestListener {
+    const files = openStaticFiles(rootDir, {
+      onFault: error => {
+        this.#log.write('error', 'file.fault', { error: describeFault(error) })
+      },
+    })
+    return (req, res) => {
+      if (log.isEnabled('debug')) {
+        const fields = { peer: req.socket.remoteAddress ?? '', method: req.method ?? '', path: req.url ?? '' }
+        res.once('close', () => {
+          log.write('debug', 'doc', { ...fields, status: res.statusCode })
+        })
+      }
+      files(req, res)
+    }
+  }
+
   #handle(router: Router, req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
     // A second request on a stream's connection could never be answered, but would be carried out.
     if (this.#streams.owns(req.socket)) {
@@ -159,6 +171,13 @@ export class Server {
       req.socket.destroy()
       return
     }
+    // Behind an answer that closes the connection nothing is carried out [RFC 9112 §9.6]: if the request before was
+    // refused, what looks like the next one may be bytes that somebody smuggled in.
+    if (this.#lastAnswers.get(req.socket)?.shouldKeepAlive === false) {
+      req.resume()
+      return
+    }
+    this.#lastAnswers.set(req.socket, res)
     const exchange = this.#gate.admit(req, res, expectsContinue)
     if (exchange === null) return
     router.route(exchange).catch((error: unknown) => {
@@ -187,7 +206,11 @@ export class Server {
     if (!this.#connections.isSurplus(req.socket)) return false
     this.#log.write('warn', 'conn.limit', { maxConnections: this.#settings.maxConnections })
     const text = 'MSGBUS_BUSY: Too many connections: try again later\n'
-    res.writeHead(503, { 'Retry-After': '5', Connection: 'close', 'Content-Type': 'text/plain' }).end(text)
+    res.writeHead(503, [
+      ...['Retry-After', retryAfter(), 'Connection', 'close'],
+      ...['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', `${text.length}`],
+    ])
+    res.end(text)
     return true
   }
 }

@@ -129,6 +129,7 @@ function readJpegFrame(bytes: Uint8Array, from: number, end: number): JpegFrame 
     const across = (bytes[at + 1] as number) >> 4
     const down = (bytes[at + 1] as number) & 15
     if (across < 1 || across > 4 || down < 1 || down > 4) return null
+    if (ids.includes(bytes[at] as number)) return null
     ids.push(bytes[at] as number)
     quantizers.push(bytes[at + 2] as number)
   }
@@ -169,11 +170,14 @@ function isScanOf(
 ): boolean {
   const count = bytes[from] as number
   if (count < 1 || count > 4 || end - from !== 4 + 2 * count) return false
+  let seenBits = 0
   for (let at = from + 1; at < end - 3; at += 2) {
     const index = frame.ids.indexOf(bytes[at] as number)
     const quantizer = frame.quantizers[index]
     if (quantizer === undefined || quantizer > 3 || ((quantizerBits >> quantizer) & 1) === 0) return false
-    if (((bytes[at + 1] as number) & 0xcc) !== 0) return false
+    // Destinations of tables are 0 to 3. Naming a component twice stops a decoder.
+    if (((bytes[at + 1] as number) & 0xcc) !== 0 || ((seenBits >> index) & 1) === 1) return false
+    seenBits |= 1 << index
   }
   return true
 }
@@ -200,6 +204,8 @@ const PLTE = fourCharacters('PLTE')
 const TRNS = fourCharacters('tRNS')
 const ACTL = fourCharacters('acTL')
 const FCTL = fourCharacters('fcTL')
+const BKGD = fourCharacters('bKGD')
+const CICP = fourCharacters('cICP')
 const FDAT = fourCharacters('fdAT')
 const IDAT = fourCharacters('IDAT')
 const IEND = fourCharacters('IEND')
@@ -265,6 +271,11 @@ function isPng(bytes: Uint8Array): boolean {
       if (!isPngFrame(header, hasData, bytes, from) || !isIntact(bytes, from, end)) return false
     } else if (type === FDAT) {
       if (!hasData || frameCount === 0 || length <= 4 || uint32(bytes, from) !== sequence++) return false
+    } else if (type === CICP) {
+      // Skia refuses the picture for the two of its values that RGB leaves no choice.
+      if (length !== 4 || bytes[from + 2] !== 0 || (bytes[from + 3] as number) > 1) return false
+    } else if (type === BKGD) {
+      if (header.colorType === 3 && paletteCount === 0) return false
     } else if (!isAncillary(bytes, from - 4)) {
       return false
     }
@@ -408,8 +419,10 @@ interface Size {
 function isWebp(bytes: Uint8Array): boolean {
   const end = 8 + littleUint32(bytes, 4)
   if (uint32(bytes, 8) !== WEBP || end > bytes.length) return false
-  if (uint32(bytes, 12) !== VP8X) return readWebpImage(bytes, 12, end) !== null
-  if (littleUint32(bytes, 16) !== 10 || end < 30) return false
+  const first = uint32(bytes, 12)
+  if (first === VP8 || first === VP8L) return readWebpImage(bytes, 12, end) !== null
+  if (first !== VP8X || littleUint32(bytes, 16) !== 10 || end < 30) return false
+  if (((bytes[20] as number) & 0xc1) !== 0 || littleUint24(bytes, 21) !== 0) return false
   const canvas = { width: 1 + littleUint24(bytes, 24), height: 1 + littleUint24(bytes, 27) }
   if (!isSane(canvas.width, canvas.height)) return false
   const isAnimated = ((bytes[20] as number) & 2) !== 0
@@ -436,6 +449,8 @@ function isWebpAnimation(bytes: Uint8Array, from: number, end: number, canvas: S
       const bottom = 2 * littleUint24(bytes, at + 11) + 1 + littleUint24(bytes, at + 17)
       if (!hasSettings || right > canvas.width || bottom > canvas.height) return false
       const frame = { width: 1 + littleUint24(bytes, at + 14), height: 1 + littleUint24(bytes, at + 17) }
+      const first = uint32(bytes, at + 24)
+      if (first !== ALPH && first !== VP8 && first !== VP8L) return false
       if (!isWebpStill(bytes, at + 24, at + 8 + littleUint32(bytes, at + 4), frame)) return false
       pixelCount += canvas.width * canvas.height
       if (pixelCount > MAX_ANIMATION_PIXELS) return false
@@ -448,22 +463,22 @@ function isWebpAnimation(bytes: Uint8Array, from: number, end: number, canvas: S
 /** Size of the one picture in a run of chunks, or null if there is not exactly one or anything is malformed. */
 function readWebpImage(bytes: Uint8Array, from: number, end: number): Size | null {
   let size: Size | null = null
-  let hasAlpha = false
+  let lastType = 0
   for (let at = from; at < end;) {
     const type = uint32(bytes, at)
     const next = endOfWebpChunk(bytes, at, end)
-    if (next === -1) return null
+    if (next === -1 || (lastType === ALPH && type !== VP8)) return null
     if (type === VP8 || type === VP8L) {
-      if (size !== null || (hasAlpha && type === VP8L)) return null
+      if (size !== null) return null
       const length = littleUint32(bytes, at + 4)
       size = type === VP8 ? readVp8Size(bytes, at + 8, length) : readVp8lSize(bytes, at + 8, length)
       if (size === null) return null
     } else if (type === ALPH) {
-      if (hasAlpha || size !== null) return null
-      hasAlpha = true
+      if (size !== null) return null
     } else if (type === VP8X || type === ANIM || type === ANMF) {
       return null
     }
+    lastType = type
     at = next
   }
   return size

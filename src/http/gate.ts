@@ -46,9 +46,17 @@ export class Gate {
       if (req.method !== 'OPTIONS') this.#password.check(credentials)
       return new Exchange({ req, res, target, credentials, corsHeaders, expectsContinue })
     } catch (error) {
+      this.#logRefusal(req, error)
       new Exchange({ req, res, target: ROOT, credentials: null, corsHeaders, expectsContinue }).refuse(error)
       return null
     }
+  }
+
+  // With what an operator needs who has to add a name or an origin; never with credentials.
+  #logRefusal({ headers, socket }: IncomingMessage, error: unknown): void {
+    if (!(error instanceof MsgbusError)) return
+    const { host = '', origin = '' } = headers
+    this.#log.write('info', 'http.refused', { peer: socket.remoteAddress ?? '', code: error.code, host, origin })
   }
 
   #check(req: IncomingMessage): Target {

@@ -4,12 +4,23 @@
 import { MsgbusError } from '../errors.ts'
 import type { Exchange } from './exchange.ts'
 
-// A small body has 30 seconds; a larger one has to keep up 16 KiB a second on average, and no body takes more than
-// five minutes. (R.U.D.Y. and friends send a byte at a time.)
-const GRACE_MS = 30_000
-const MIN_BYTES_PER_MS = (16 * 1024) / 1000
-const MAX_BODY_MS = 300_000
-const CHECK_INTERVAL_MS = 1_000
+/** How long a body may take: all of them `graceMs`, larger ones longer, but nobody longer than `maxBodyMs`. */
+export interface BodyDeadlines {
+  readonly graceMs: number
+  /** What a body has to keep up on average once its grace is used up. */
+  readonly minBytesPerSecond: number
+  readonly maxBodyMs: number
+  /** How often bodies are looked at. */
+  readonly checkIntervalMs: number
+}
+
+// R.U.D.Y. and friends send a byte at a time, each from as many connections as they get.
+const DEADLINES: BodyDeadlines = {
+  graceMs: 30_000,
+  minBytesPerSecond: 16 * 1024,
+  maxBodyMs: 300_000,
+  checkIntervalMs: 1_000,
+}
 
 /** How one body, or one part of an endless one, is doing. */
 interface Progress {
@@ -26,13 +37,15 @@ interface Reading {
 
 export class Intake {
   readonly #maxTotalBytes: number
+  readonly #deadlines: BodyDeadlines
   readonly #readings = new Set<Reading>()
   #heldBytes = 0
   #clock: NodeJS.Timeout | null = null
 
   /** @param maxTotalBytes Bytes of all unfinished bodies together. */
-  constructor(maxTotalBytes: number) {
+  constructor(maxTotalBytes: number, deadlines: Partial<BodyDeadlines> = {}) {
     this.#maxTotalBytes = maxTotalBytes
+    this.#deadlines = { ...DEADLINES, ...deadlines }
   }
 
   /**
@@ -130,7 +143,7 @@ export class Intake {
 
   #watch(reading: Reading): void {
     this.#readings.add(reading)
-    this.#clock ??= setInterval(this.#check, CHECK_INTERVAL_MS)
+    this.#clock ??= setInterval(this.#check, this.#deadlines.checkIntervalMs)
   }
 
   #unwatch(reading: Reading): void {
@@ -142,11 +155,12 @@ export class Intake {
       clearInterval(this.#clock)
       this.#clock = null
     }
+    const { graceMs, minBytesPerSecond, maxBodyMs } = this.#deadlines
     const nowMs = performance.now()
     for (const reading of this.#readings) {
       const progress = reading.progress()
       if (progress === null) continue
-      const allowedMs = Math.min(MAX_BODY_MS, GRACE_MS + progress.byteCount / MIN_BYTES_PER_MS)
+      const allowedMs = Math.min(maxBodyMs, graceMs + (progress.byteCount / minBytesPerSecond) * 1000)
       if (nowMs - progress.startedMs > allowedMs) {
         reading.fail(new MsgbusError('MSGBUS_BODY_SLOW', 'The body arrives too slowly'))
       }

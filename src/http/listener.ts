@@ -9,7 +9,9 @@ import {
 } from 'node:http'
 import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import type { SecureContextOptions } from 'node:tls'
 import type { ConnectionLimit } from './connection-limit.ts'
+import { OpenConnections } from './open-connections.ts'
 import { ALLOWED_METHODS } from './exchange.ts'
 
 const MAX_HEADER_BYTES = 16 * 1024
@@ -36,7 +38,10 @@ export interface Listener {
   readonly url: string
   /** Uses another certificate from now on; open connections keep theirs. No effect on plain HTTP. */
   setCertificate(pem: string): void
-  /** Accepts no more, and resolves when the last connection is closed. */
+  /**
+   * Accepts no more, closes connections that wait for no answer at once and the others behind theirs, and resolves when
+   * the last one is closed.
+   */
   close(): Promise<void>
   /** Closes every connection that is left. */
   destroy(): void
@@ -44,7 +49,8 @@ export interface Listener {
 
 /** @throws {Error} what the system says (`EADDRINUSE`, `EACCES`) or what is wrong with the certificate. */
 export async function openListener(options: ListenerOptions): Promise<Listener> {
-  const server = createServer(options)
+  const open = new OpenConnections()
+  const server = createServer(options, open)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host: options.address, port: options.port, backlog: ACCEPT_BACKLOG }, () => {
@@ -58,20 +64,23 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   return {
     url: urlOf(server.address(), options.pem !== null),
     setCertificate: pem => {
-      if (server instanceof HttpsServer) server.setSecureContext({ cert: pem, key: pem })
+      if (server instanceof HttpsServer) server.setSecureContext(secureOptions(pem))
     },
     close: () => {
       server.close()
-      server.closeIdleConnections()
+      open.close()
       return closed
     },
     destroy: () => {
-      server.closeAllConnections()
+      open.destroy()
     },
   }
 }
 
-function createServer({ pem, headersTimeoutMs, keepAliveMs, connections, handle }: ListenerOptions): Server {
+function createServer(
+  { pem, headersTimeoutMs, keepAliveMs, connections, handle }: ListenerOptions,
+  open: OpenConnections,
+): Server {
   const options = {
     maxHeaderSize: MAX_HEADER_BYTES,
     // A missing Host is refused with everything else that is; Node's own refusal would go out behind a stream.
@@ -88,18 +97,14 @@ function createServer({ pem, headersTimeoutMs, keepAliveMs, connections, handle 
       ? createHttpServer(options)
       : createHttpsServer({
           ...options,
-          cert: pem,
-          key: pem,
-          minVersion: 'TLSv1.2',
+          ...secureOptions(pem),
           handshakeTimeout: TLS_HANDSHAKE_MS,
           ALPNProtocols: ['http/1.1'],
         })
   // Node's own limit hides the headers past it; they are counted as they come instead.
   server.maxHeadersCount = 0
-  // The answer to the last request of each connection: an error text must never go out in the middle of one.
-  const lastAnswers = new WeakMap<Socket, ServerResponse>()
   const take = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
-    lastAnswers.set(req.socket, res)
+    open.setAnswer(req.socket, res)
     handle(req, res, expectsContinue)
   }
   server.on('request', (req: IncomingMessage, res: ServerResponse) => {
@@ -111,15 +116,19 @@ function createServer({ pem, headersTimeoutMs, keepAliveMs, connections, handle 
   server.on('checkExpectation', ({ socket }: IncomingMessage) => {
     refuse(
       socket,
-      lastAnswers.get(socket),
+      open.lastAnswer(socket),
       plainAnswer('417 Expectation Failed', 'The only expectation met here is 100-continue'),
     )
   })
   server.on(pem === null ? 'connection' : 'secureConnection', (socket: Socket) => {
+    open.addCarrier(socket)
     connections.admit(socket)
   })
+  server.on('connection', (socket: Socket) => {
+    open.addSocket(socket)
+  })
   server.on('clientError', (error: ParserError, socket: Socket) => {
-    refuse(socket, lastAnswers.get(socket), errorAnswer(error))
+    refuse(socket, open.lastAnswer(socket), errorAnswer(error))
   })
   return server
 }
@@ -149,6 +158,11 @@ interface ParserError extends NodeJS.ErrnoException {
   /** What was being read, from the start of a segment, and how far it was understood. */
   readonly rawPacket?: Buffer
   readonly bytesParsed?: number
+}
+
+// Given anew with every certificate: what is left out then falls back to Node's defaults.
+function secureOptions(pem: string): SecureContextOptions {
+  return { cert: pem, key: pem, minVersion: 'TLSv1.2' }
 }
 
 // [RFC 9112] what the parser could not read, in the words of its error codes.

@@ -26,7 +26,7 @@ export interface StreamSinkOptions {
   readonly encoder: Encoder
   /** Bytes that keep an idle reader alive after `count` others in a row, or null for none. */
   ping(count: number): Uint8Array | null
-  /** True when the last bytes are sent again instead of a ping. */
+  /** True when the last message is sent again instead of a ping. */
   readonly repeatsLast: boolean
   /** Called once when this sink cuts its reader off. */
   onSlow(reason: 'backlog' | 'timeout'): void
@@ -40,22 +40,26 @@ const MAX_PINGS = 1_900
 export class StreamSink implements Sink {
   readonly #options: StreamSinkOptions
   readonly #socket: Socket
+  // A field of its own: with thousands of readers each object touched per message is one more that no cache holds.
+  readonly #repeatsLast: boolean
   #isLagging = false
   #skippedCount = 0
   #latest: Message | null = null
-  #last: Uint8Array = EMPTY
+  #last: Message | null = null
   #pingCount = 0
   #bytesAtBeat = 0
 
   constructor(options: StreamSinkOptions) {
     this.#options = options
     this.#socket = options.socket
+    this.#repeatsLast = options.repeatsLast
   }
 
   write(batch: Batch): void {
     const socket = this.#socket
     if (socket.writableLength !== 0 && !this.#takes(batch)) return
     this.#put(this.#skippedCount === 0 ? batch.bytes : this.#withNotice(batch))
+    if (this.#repeatsLast) this.#last = batch.messages.at(-1) ?? null
   }
 
   /** Called once per heartbeat period: writes something if nothing else was written since. */
@@ -67,10 +71,15 @@ export class StreamSink implements Sink {
       return
     }
     if (writableLength > 0 || this.#pingCount >= MAX_PINGS) return
-    const bytes = this.#options.repeatsLast ? this.#last : this.#options.ping(++this.#pingCount)
-    if (bytes === null || bytes.length === 0) return
+    const bytes = this.#repeatsLast ? this.#lastBytes() : this.#options.ping(++this.#pingCount)
+    if (bytes === null) return
     this.#socket.write(bytes)
     this.#bytesAtBeat = this.#socket.bytesWritten
+  }
+
+  // Encoded anew: a batch may hold older messages before it, which an idle reader must not be shown again.
+  #lastBytes(): Uint8Array | null {
+    return this.#last === null ? null : this.#options.encoder.encode(this.#last, 0)
   }
 
   /** The reader took no byte for a while although some wait. */
@@ -81,7 +90,6 @@ export class StreamSink implements Sink {
   #put(bytes: Uint8Array): void {
     const socket = this.#socket
     socket.write(bytes)
-    if (this.#options.repeatsLast) this.#last = bytes
     if (socket.writableLength !== 0 && !this.#isLagging) this.#startLagging()
   }
 
@@ -124,6 +132,7 @@ export class StreamSink implements Sink {
     const latest = this.#latest
     if (latest === null) return
     this.#latest = null
+    if (this.#repeatsLast) this.#last = latest
     const bytes = this.#options.encoder.encode(latest, this.#skippedCount)
     this.#skippedCount = 0
     if (bytes !== null) this.#put(bytes)
@@ -138,6 +147,9 @@ export class StreamSink implements Sink {
 
 /** Ends a connection at once, with a RST where the transport has one (plain TCP). */
 export function resetConnection(socket: Socket): void {
-  if (socket.remoteFamily === undefined || socket instanceof TLSSocket) socket.destroy()
+  // While the kernel is being told that the stream has ended, libuv refuses a reset and Node 20 then never closes the
+  // handle. Nothing waits in this process by then.
+  const isShuttingDown = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0
+  if (isShuttingDown || socket.remoteFamily === undefined || socket instanceof TLSSocket) socket.destroy()
   else socket.resetAndDestroy()
 }

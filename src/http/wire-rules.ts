@@ -21,7 +21,7 @@ const SINGLE_HEADERS: ReadonlySet<string> = new Set([
 
 /**
  * @throws {MsgbusError} `MSGBUS_VERSION`, `MSGBUS_HEADER_COUNT`, `MSGBUS_HEADER_REPEATED`, `MSGBUS_TARGET` for a missing
- *   Host, `MSGBUS_TRANSFER_ENCODING`.
+ *   Host, `MSGBUS_TRANSFER_ENCODING`, `MSGBUS_LENGTH_REQUIRED`.
  */
 export function checkWire(req: IncomingMessage): void {
   if (req.httpVersionMajor !== 1 || req.httpVersionMinor > 1) {
@@ -35,9 +35,12 @@ export function checkWire(req: IncomingMessage): void {
   if (req.httpVersionMinor === 1 && req.headers.host === undefined) {
     throw new MsgbusError('MSGBUS_TARGET', 'An HTTP/1.1 request needs a Host header')
   }
-  // Node hands a `gzip, chunked` body over still compressed.
   const transferEncoding = req.headers['transfer-encoding']
-  if (transferEncoding === undefined) return
+  if (transferEncoding === undefined) {
+    checkLength(req)
+    return
+  }
+  // Node hands a `gzip, chunked` body over still compressed.
   if (transferEncoding.toLowerCase() !== 'chunked') {
     throw new MsgbusError('MSGBUS_TRANSFER_ENCODING', 'The only transfer encoding spoken here is chunked')
   }
@@ -45,6 +48,12 @@ export function checkWire(req: IncomingMessage): void {
   if (req.httpVersionMinor === 0) {
     throw new MsgbusError('MSGBUS_TRANSFER_ENCODING', 'HTTP/1.0 has no transfer encodings: send a Content-Length')
   }
+}
+
+// Without a length the body would be read as the next request, and be carried out.
+function checkLength({ method, headers }: IncomingMessage): void {
+  if ((method !== 'POST' && method !== 'PUT') || headers['content-length'] !== undefined) return
+  throw new MsgbusError('MSGBUS_LENGTH_REQUIRED', 'A body needs a Content-Length or chunked encoding')
 }
 
 function checkHeaders(rawHeaders: readonly string[]): void {

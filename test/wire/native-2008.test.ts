@@ -266,7 +266,7 @@ await t.test('a server password is asked of everybody, whatever the name [18]', 
     for (const headers of [[], [basic('dug', 'wrong')]]) {
       const refused = await ask(t, server, 'GET', path, { headers })
       t.equal(refused.status, 401, path)
-      t.equal(refused.headers.get('www-authenticate'), 'Basic realm="msgbus"')
+      t.match(refused.headers.get('www-authenticate'), /^Basic realm="msgbus"(?:$|,)/)
     }
   }
   const { head } = await get(t, server, '/msgbus/foo', { headers: [basic('anybody', 's3cret')] })

@@ -1,11 +1,13 @@
 // What a subscriber of the native protocol reads, byte by byte, in each form and over each kind of connection; and what
 // it can ask for.
 
-import { createHash } from 'node:crypto'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import {
   ask,
   basic,
+  GIF,
+  put,
+  type Connection,
   chunk,
   connect,
   get,
@@ -14,36 +16,16 @@ import {
   requestText,
   start,
   subscribe,
-  type TestServer,
 } from './server.ts'
 
-const FIREFOX = 'Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
-const CHROMIUM =
-  'Accept: text/html,application/xhtml+xml,image/avif,image/webp,image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7'
-
-// 1 × 1 pixel.
-const GIF = Buffer.from(
-  '47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b',
-  'hex',
-).toString('latin1')
-
-/** Publishes without HTTP and returns the id. */
-function put(
-  { server }: TestServer,
-  channel: string,
-  body: string,
-  { type = 'text/plain', sender = null }: { readonly type?: string; readonly sender?: string | null } = {},
-): string {
-  return server.bus.publish({ channel, type, sender, body: Buffer.from(body, 'latin1') }).id
-}
-
-/** The bodies that a stream over HTTP/1.1 brought, once its server has closed. */
-function bodiesOf(text: string, boundary: string): string[] {
-  return text
-    .split(/\r\n(?=[0-9a-f]+\r\n)/)
-    .map(piece => piece.slice(piece.indexOf('\r\n') + 2))
-    .filter(piece => piece.startsWith('Content-Type'))
-    .map(piece => parsePart(piece, boundary).body)
+/** Reads the bodies of the parts that come before the end of a stream over HTTP/1.1. */
+async function readBodies(stream: Connection, boundary: string): Promise<string[]> {
+  const bodies: string[] = []
+  for (;;) {
+    const part = await stream.readChunk()
+    if (part === `--${boundary}--\r\n`) return bodies
+    bodies.push(parsePart(part, boundary).body)
+  }
 }
 
 await t.test('over HTTP/1.1 each message is exactly one chunk', async t => {
@@ -59,7 +41,10 @@ await t.test('over HTTP/1.1 each message is exactly one chunk', async t => {
   const wanted =
     chunk(
       `Content-Type: text/plain\r\nContent-Length: 5\r\nMsgbus-Id: ${ids[0]}\r\n\r\nhello\r\n--${boundary}\r\n`,
-    ) + chunk(`Content-Type: text/plain\r\nContent-Length: 0\r\nMsgbus-Id: ${ids[1]}\r\n\r\n\r\n--${boundary}\r\n`)
+    ) +
+    chunk(
+      `Content-Type: text/plain\r\nContent-Length: 0\r\nMsgbus-Id: ${ids[1]}\r\n\r\n\r\n--${boundary}\r\n`,
+    )
   t.equal(await stream.read(wanted.length), wanted)
 })
 
@@ -90,6 +75,21 @@ await t.test('a stream ends with the closing boundary and the last chunk when th
   t.equal(await picture.readToEnd(), '0\r\n\r\n', 'an empty part would blank the picture')
   t.same([standard.errorCode, old.errorCode, picture.errorCode], [undefined, undefined, undefined], 'by FIN')
 })
+
+await t.test(
+  'a server closes though its time is up while the ends of its streams are on their way',
+  async t => {
+    const server = await start(t)
+    const streams = [await subscribe(t, server, '/msgbus/a'), await subscribe(t, server, '/msgbus/b')]
+    await new Promise(setImmediate)
+    const closed = server.server.close()
+    // From here, timers are what the event loop looks at first: the deadline passes before the ends are out.
+    const busyUntilMs = performance.now() + 5
+    while (performance.now() < busyUntilMs);
+    await closed
+    for (const stream of streams) await stream.readToEnd()
+  },
+)
 
 await t.test('a stream carries the headers that keep published bytes harmless', async t => {
   const server = await start(t)
@@ -128,7 +128,9 @@ for (const { matcher, channels, isWide } of readings) {
   await t.test(`a subscription to ${names} gets each of its messages once`, async t => {
     const server = await start(t)
     const stream = await subscribe(t, server, `/msgbus/${matcher}`)
-    const idOf = new Map(['a/b', 'a/b/c', 'a', 'x,y'].map(channel => [channel, put(server, channel, channel)]))
+    const idOf = new Map(
+      ['a/b', 'a/b/c', 'a', 'x,y'].map(channel => [channel, put(server, channel, channel)]),
+    )
     for (const channel of channels) {
       const part = await stream.readPart(server.server.bus.boundary)
       t.same(part.lines, [
@@ -154,26 +156,32 @@ await t.test('From names a publisher that gave a name, Content-Type is their own
   })
   await publish(t, server, '/msgbus/foo', 'x', { headers: [basic('')] })
   await publish(t, server, '/msgbus/foo', 'x', { type: 'no-type-at-all' })
-  t.same((await stream.readPart(boundary)).lines.slice(0, 2), ['From: dug', 'Content-Type: Text/Plain ;  charset="x;y"'])
+  t.same((await stream.readPart(boundary)).lines.slice(0, 2), [
+    'From: dug',
+    'Content-Type: Text/Plain ;  charset="x;y"',
+  ])
   t.equal((await stream.readPart(boundary)).lines[0], 'Content-Type: text/plain', 'an empty name is no name')
   // A browser would guess about words that are no type.
   t.equal((await stream.readPart(boundary)).lines[0], 'Content-Type: application/octet-stream')
 })
 
-await t.test('Msgbus-Id grows by one with every message of the server, and is what the publisher was told', async t => {
-  const server = await start(t)
-  const stream = await subscribe(t, server, '/msgbus/a/')
-  const told: (string | undefined)[] = []
-  for (const channel of ['a/x', 'a/y', 'b', 'a/x']) {
-    told.push((await publish(t, server, `/msgbus/${channel}`, 'x')).headers.get('msgbus-id'))
-  }
-  const epoch = told[0]?.split('-')[0]
-  t.match(epoch, /^[0-9a-f]{12}$/)
-  t.same(told, [`${epoch}-1`, `${epoch}-2`, `${epoch}-3`, `${epoch}-4`])
-  for (const at of [0, 1, 3]) {
-    t.equal((await stream.readPart(server.server.bus.boundary)).headers.get('msgbus-id'), told[at])
-  }
-})
+await t.test(
+  'Msgbus-Id grows by one with every message of the server, and is what the publisher was told',
+  async t => {
+    const server = await start(t)
+    const stream = await subscribe(t, server, '/msgbus/a/')
+    const told: (string | undefined)[] = []
+    for (const channel of ['a/x', 'a/y', 'b', 'a/x']) {
+      told.push((await publish(t, server, `/msgbus/${channel}`, 'x')).headers.get('msgbus-id'))
+    }
+    const epoch = told[0]?.split('-')[0]
+    t.match(epoch, /^[0-9a-f]{12}$/)
+    t.same(told, [`${epoch}-1`, `${epoch}-2`, `${epoch}-3`, `${epoch}-4`])
+    for (const at of [0, 1, 3]) {
+      t.equal((await stream.readPart(server.server.bus.boundary)).headers.get('msgbus-id'), told[at])
+    }
+  },
+)
 
 interface Filtered {
   readonly query: string
@@ -232,26 +240,43 @@ const filtered: readonly Filtered[] = [
 
 await t.test('type and sender let through what the truth table says', async t => {
   const server = await start(t)
-  const streams = await Promise.all(filtered.map(({ query }, at) => subscribe(t, server, `/msgbus/${at}?${query}`)))
+  const streams = await Promise.all(
+    filtered.map(({ query }, at) => subscribe(t, server, `/msgbus/${at}?${query}`)),
+  )
   for (const [at, { type = 'text/plain', sender = null }] of filtered.entries()) {
     const headers = sender === null ? [] : [basic(sender)]
     await publish(t, server, `/msgbus/${at}`, 'x', { type, headers })
   }
   await server.server.close()
   for (const [at, { query, type = 'text/plain', sender = null, isDelivered }] of filtered.entries()) {
-    const bodies = bodiesOf((await streams[at]?.readToEnd()) ?? '', server.server.bus.boundary)
-    t.same(bodies, isDelivered ? ['x'] : [], `"${query}", ${type}, ${sender === null ? 'no name' : `"${sender}"`}`)
+    const stream = streams[at]
+    const bodies = stream === undefined ? null : await readBodies(stream, server.server.bus.boundary)
+    t.same(
+      bodies,
+      isDelivered ? ['x'] : [],
+      `"${query}", ${type}, ${sender === null ? 'no name' : `"${sender}"`}`,
+    )
   }
 })
 
 await t.test('a query that cannot be understood is refused', async t => {
   const server = await start(t)
-  const queries = ['as=video', 'as=', 'slow=wait', 'slow=', 'framing=2007', 'framing=', 'type=%ff', 'type=%', 'other=%zz']
+  const queries = [
+    'as=video',
+    'as=',
+    'slow=wait',
+    'slow=',
+    'framing=2007',
+    'framing=',
+    'type=%ff',
+    'type=%',
+    'other=%zz',
+  ]
   queries.push('as=multipart&framing=2007', `type=${'a,'.repeat(101)}`, `type=${'*a'.repeat(17)}`)
   for (const method of ['GET', 'HEAD']) {
     for (const query of queries) {
       const answer = await ask(t, server, method, `/msgbus/foo?${query}`)
-      t.equal(answer.status, 400, `${method} ?${query}`)
+      t.equal(answer.status, 400, `${method} ?${query.slice(0, 40)}`)
       if (method === 'GET') t.match(answer.body, /^MSGBUS_(?:QUERY|FILTER): [^\n]+\n$/)
     }
   }
@@ -296,109 +321,29 @@ await t.test('an idle stream gets a header line of no meaning, in the standard f
   t.equal(await standard.readChunk(), 'Msgbus-Ping: 1\r\n', 'counted from the last message on')
 })
 
-const pictureReaders = [
-  { name: 'as=image', path: '/msgbus/cam?as=image', headers: [] },
-  { name: 'Sec-Fetch-Dest', path: '/msgbus/cam', headers: ['Sec-Fetch-Dest: image', 'Accept: */*'] },
-  { name: 'Accept', path: '/msgbus/cam', headers: ['Accept: image/avif,image/webp,*/*;q=0.5'] },
-]
-
-for (const { name, path, headers } of pictureReaders) {
-  await t.test(`an <img>, told by ${name}, gets bare frames with the next header sent ahead`, async t => {
-    const server = await start(t)
-    const { boundary } = server.server.bus
-    const { stream } = await get(t, server, path, { headers })
-    const opening = `--${boundary}\r\nContent-Type: image/jpeg\r\n\r\n`
-    t.equal(await stream.readChunk(), opening)
-    put(server, 'cam', 'text')
-    put(server, 'cam', GIF.slice(0, 20), { type: 'image/gif' })
-    put(server, 'cam', GIF)
-    put(server, 'cam', '<svg xmlns="http://www.w3.org/2000/svg"/>', { type: 'image/svg+xml' })
-    put(server, 'cam', GIF, { type: 'image/gif', sender: 'dug' })
-    t.equal(await stream.readChunk(), `${GIF}\r\n${opening}`, 'only what is whole and called a picture')
-    await server.server.close()
-    t.equal(await stream.readToEnd(), '0\r\n\r\n')
-  })
-}
-
-await t.test('an idle <img> gets its last frame again', async t => {
-  const server = await start(t, { heartbeatMs: 100 })
-  const stream = await subscribe(t, server, '/msgbus/cam?as=image')
-  const frame = chunk(`${GIF}\r\n--${server.server.bus.boundary}\r\nContent-Type: image/jpeg\r\n\r\n`)
-  put(server, 'cam', GIF, { type: 'image/gif' })
-  t.equal(await stream.read(3 * frame.length), frame.repeat(3))
-})
-
-await t.test('of frames that came at once, an idle <img> gets only the last again', async t => {
-  const server = await start(t, { heartbeatMs: 100 })
-  const stream = await subscribe(t, server, '/msgbus/cam?as=image')
-  // The end of a GIF is not looked behind, which makes two frames of one.
-  put(server, 'cam', `${GIF}1`, { type: 'image/gif' })
-  put(server, 'cam', `${GIF}2`, { type: 'image/gif' })
-  const frame = (at: number) => `${GIF}${at}\r\n--${server.server.bus.boundary}\r\nContent-Type: image/jpeg\r\n\r\n`
-  for (const at of [1, 2, 2, 2]) t.equal(await stream.readChunk(), frame(at))
-})
-
-await t.test('a browser tab that shows parts is spared those it would download', async t => {
-  const server = await start(t)
-  const { boundary } = server.server.bus
-  const { stream, head } = await get(t, server, '/msgbus/foo', { headers: [FIREFOX] })
-  t.equal(head.headers.get('content-type'), `multipart/x-mixed-replace; boundary=${boundary}`)
-  await stream.readChunk()
-  const program = await subscribe(t, server, '/msgbus/foo?as=multipart', [FIREFOX])
-  put(server, 'foo', 'x', { type: 'application/octet-stream' })
-  put(server, 'foo', 'y', { type: 'video/mp4' })
-  const id = put(server, 'foo', '<p>', { type: 'text/html; charset=utf-8' })
-  t.equal(
-    await stream.readChunk(),
-    `Content-Type: text/html; charset=utf-8\r\nContent-Length: 3\r\nMsgbus-Id: ${id}\r\n\r\n<p>\r\n--${boundary}\r\n`,
-  )
-  for (const body of ['x', 'y', '<p>']) t.equal((await program.readPart(boundary)).body, body)
-})
-
-const pageReaders = [
-  { name: 'Accept', path: '/msgbus/foo', headers: [CHROMIUM] },
-  { name: 'Sec-Fetch-Dest', path: '/msgbus/foo', headers: ['Sec-Fetch-Dest: iframe', 'sec-ch-ua: "Chromium"'] },
-  { name: 'as=page', path: '/msgbus/foo?as=page', headers: [] },
-]
-
-for (const { name, path, headers } of pageReaders) {
-  await t.test(`a tab that cannot show parts, told by ${name}, gets a page under its own policy`, async t => {
-    const server = await start(t)
-    const answer = await ask(t, server, 'GET', path, { headers })
-    t.equal(answer.line, 'HTTP/1.1 200 OK')
-    t.equal(answer.headers.get('content-type'), 'text/html; charset=utf-8')
-    const script = /<script[^>]*>([^]*?)<\/script>/.exec(answer.body)?.[1] ?? ''
-    t.not(script, '')
-    const hash = createHash('sha256').update(Buffer.from(script, 'latin1')).digest('base64')
-    const policy = answer.headers.get('content-security-policy')?.split('; ') ?? []
-    t.ok(policy.includes("default-src 'none'"))
-    t.ok(policy.includes(`script-src 'sha256-${hash}'`), 'nothing runs but its own script')
-    t.ok(policy.includes("connect-src 'self'"))
-    t.ok(policy.includes("frame-ancestors 'self'"))
-    t.equal(answer.headers.get('x-content-type-options'), 'nosniff')
-    const head = await ask(t, server, 'HEAD', path, { headers })
-    t.equal(head.headers.get('content-length'), answer.headers.get('content-length'))
-    t.equal(head.headers.get('content-type'), 'text/html; charset=utf-8')
-  })
-}
-
-async function expectGone(t: Test, server: TestServer): Promise<void> {
-  await server.log.until('unsub')
-  t.equal(server.log.events.filter(({ name }) => name === 'sub').length, 1)
-}
-
-await t.test('whatever a subscriber sends behind its request ends the stream, and is not carried out', async t => {
-  for (const junk of ['x', '\r\n', requestText('POST', '/msgbus/foo', { headers: ['Content-Type: a/b'], body: 'x' })]) {
-    const server = await start(t)
-    const stream = await subscribe(t, server, '/msgbus/foo')
-    const witness = await subscribe(t, server, '/msgbus/foo?framing=2008')
-    stream.send(junk)
-    t.equal(await stream.readToEnd(), '')
-    await server.log.until('unsub')
-    put(server, 'foo', 'later')
-    t.equal(await witness.readChunk(), 'Content-Type: text/plain\n\nlater--00MsgBus00\n', JSON.stringify(junk))
-  }
-})
+await t.test(
+  'whatever a subscriber sends behind its request ends the stream, and is not carried out',
+  async t => {
+    for (const junk of [
+      'x',
+      '\r\n',
+      requestText('POST', '/msgbus/foo', { headers: ['Content-Type: a/b'], body: 'x' }),
+    ]) {
+      const server = await start(t)
+      const stream = await subscribe(t, server, '/msgbus/foo')
+      const witness = await subscribe(t, server, '/msgbus/foo?framing=2008')
+      stream.send(junk)
+      t.equal(await stream.readToEnd(), '')
+      await server.log.until('unsub')
+      put(server, 'foo', 'later')
+      t.equal(
+        await witness.readChunk(),
+        'Content-Type: text/plain\n\nlater--00MsgBus00\n',
+        JSON.stringify(junk),
+      )
+    }
+  },
+)
 
 await t.test('a request in the same segment as that of a stream is not carried out', async t => {
   const server = await start(t)
@@ -427,7 +372,7 @@ await t.test('a subscriber that ends its side of the connection ends the subscri
   const server = await start(t)
   const stream = await subscribe(t, server, '/msgbus/foo')
   stream.socket.end()
-  await expectGone(t, server)
+  t.equal((await server.log.until('unsub')).channel, 'foo')
 })
 
 await t.test('a body behind a GET is read first, and refused past 64 KiB', async t => {

@@ -3,7 +3,7 @@
 
 import { connect, type Socket } from 'node:net'
 import type { Test } from 'tap'
-import { createServer, type Server, type ServerOptions } from '../../src/index.ts'
+import { createServer, type Log, type LogFields, type LogLevel, type Server, type ServerOptions } from '../../src/index.ts'
 
 /** Nothing that is waited for may take longer, on a busy machine too. Only a failing test ever waits so long. */
 const MAX_WAIT_MS = 15_000
@@ -27,12 +27,15 @@ export class RawConnection {
   readonly socket: Socket
   #text = ''
   #isClosed = false
+  #isReset = false
   #wake: () => void = () => undefined
 
   constructor(t: Test, port: number) {
     this.socket = connect({ port, host: '127.0.0.1', noDelay: true })
     // A reset is one of the ways in which a server ends a connection: what arrived before it is what counts.
-    this.socket.on('error', () => undefined)
+    this.socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.#isReset = error.code === 'ECONNRESET'
+    })
     this.socket.on('data', (bytes: Buffer) => {
       this.#text += bytes.toString('latin1')
       this.#wake()
@@ -51,8 +54,14 @@ export class RawConnection {
     return this.#text
   }
 
+  /** True when the server has closed the connection, in whatever way. */
   get isClosed(): boolean {
     return this.#isClosed
+  }
+
+  /** True when it did so with a RST. */
+  get isReset(): boolean {
+    return this.#isReset
   }
 
   /** Writes text as one byte per character. */
@@ -217,4 +226,46 @@ export class Witness {
 /** [RFC 9112 §7.1] One chunk. */
 export function chunk(text: string): string {
   return `${text.length.toString(16)}\r\n${text}\r\n`
+}
+
+export interface Entry {
+  readonly level: LogLevel
+  readonly event: string
+  readonly fields: LogFields
+}
+
+/** A log that is kept, and can be waited for. */
+export class Journal implements Log {
+  readonly entries: Entry[] = []
+  #wake: () => void = () => undefined
+
+  isEnabled(): boolean {
+    return true
+  }
+
+  write(level: LogLevel, event: string, fields: LogFields = {}): void {
+    this.entries.push({ level, event, fields })
+    this.#wake()
+  }
+
+  /** @returns The first entry of that name, once there is one. */
+  until(event: string): Promise<Entry> {
+    return new Promise((resolve, reject) => {
+      const deadline = setTimeout(() => {
+        reject(new Error(`Waited too long for ${event} in the log`))
+      }, MAX_WAIT_MS)
+      this.#wake = () => {
+        const entry = this.entries.find(known => known.event === event)
+        if (entry === undefined) return
+        clearTimeout(deadline)
+        resolve(entry)
+      }
+      this.#wake()
+    })
+  }
+}
+
+/** A header line with Basic credentials. */
+export function basic(user: string, password = ''): string {
+  return `Authorization: Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
 }

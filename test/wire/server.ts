@@ -2,6 +2,7 @@
 // bytes here, one character each (latin1). Everything closes with the test that opened it. Not a test.
 
 import { EventEmitter, once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { Test } from 'tap'
@@ -42,6 +43,11 @@ export interface TestServer {
   readonly log: TestLog
 }
 
+/** One of two certificates with its key, PEM text; the common name is `msgbus test a` or `b`. */
+export function certificate(name: 'a' | 'b'): string {
+  return readFileSync(new URL(`../../../test/fixtures/certificate-${name}.pem`, import.meta.url), 'latin1')
+}
+
 /** Starts a server on a free port of 127.0.0.1. */
 export async function start(
   t: Test,
@@ -53,6 +59,22 @@ export async function start(
   const url = await server.listen(listenOptions)
   t.teardown(() => server.close())
   return { server, port: Number(new URL(url).port), log }
+}
+
+/** A picture of one pixel. */
+export const GIF = Buffer.from(
+  '47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b',
+  'hex',
+).toString('latin1')
+
+/** Publishes without HTTP and returns the id. */
+export function put(
+  { server }: TestServer,
+  channel: string,
+  body: string,
+  { type = 'text/plain', sender = null }: { readonly type?: string; readonly sender?: string | null } = {},
+): string {
+  return server.bus.publish({ channel, type, sender, body: Buffer.from(body, 'latin1') }).id
 }
 
 export interface Head {

@@ -25,8 +25,8 @@ export interface FormLimits {
 /**
  * Reads a `multipart/form-data` body, in order.
  *
- * An entry has the type its part names, without parameters; a file without one gets the type of its name's extension,
- * a field is UTF-8 text.
+ * An entry has the type its part names, without parameters, or is text/plain [RFC 7578 §4.4]. A file that is only called
+ * `application/octet-stream` gets the type of its name's extension; a field of text is UTF-8.
  * @throws {MsgbusError} `MSGBUS_MULTIPART`, `MSGBUS_BODY_TOO_LARGE`, and as {@link Intake.read}.
  */
 export async function readForm(
@@ -64,6 +64,10 @@ function openForm({ req }: Exchange, { maxBodyBytes }: FormLimits, entries: Form
         ),
       )
     }
+    const fail = (cause: unknown): void => {
+      const text = 'Cannot read the form: it is not whole multipart/form-data'
+      reject(new MsgbusError('MSGBUS_MULTIPART', text, { cause }))
+    }
     // Files and fields are announced in order, but a file's bytes come later: its place is taken at once.
     let nextAt = 0
     form.on('file', (_name, file, { filename, mimeType }) => {
@@ -73,23 +77,23 @@ function openForm({ req }: Exchange, { maxBodyBytes }: FormLimits, entries: Form
         chunks.push(chunk)
       })
       file.on('limit', refuse)
-      file.on('error', reject)
+      // A form that ends within a file says so here first.
+      file.on('error', fail)
       file.on('end', () => {
         entries[at] = { type: fileType(filename, mimeType), body: Buffer.concat(chunks) }
       })
     })
     form.on('field', (_name, value, { valueTruncated, mimeType }) => {
       if (valueTruncated) refuse()
+      // Busboy reads a field in the charset it names, and says nothing if it knows none of that name.
+      if ((value as string | undefined) === undefined) {
+        reject(new MsgbusError('MSGBUS_MULTIPART', 'Cannot read the form: a field names an unknown charset'))
+        return
+      }
       entries[nextAt++] = fieldEntry(value, mimeType)
     })
     form.on('partsLimit', refuse)
-    form.on('error', (cause: unknown) => {
-      reject(
-        new MsgbusError('MSGBUS_MULTIPART', 'Cannot read the form: it is not whole multipart/form-data', {
-          cause,
-        }),
-      )
-    })
+    form.on('error', fail)
     form.on('close', resolve)
   })
   // Whoever fails first answers; the other failure is the same one seen from the other side.
@@ -104,7 +108,8 @@ function createForm(headers: Exchange['req']['headers'], maxBodyBytes: number): 
       defParamCharset: 'utf8',
       // Read as single bytes, a field can be given back byte for byte whatever it holds.
       defCharset: 'latin1',
-      limits: { fieldSize: maxBodyBytes, fileSize: maxBodyBytes, parts: MAX_ENTRIES },
+      // It calls a limit passed when it is reached.
+      limits: { fieldSize: maxBodyBytes + 1, fileSize: maxBodyBytes + 1, parts: MAX_ENTRIES + 1 },
     })
   } catch (cause) {
     throw new MsgbusError(

@@ -19,6 +19,10 @@ export interface PartPublisherOptions {
 
 const LOCATION_PREFIX = '/msgbus/'
 
+// As Node's parser has it for request targets. Header lines are read as one character per byte: UTF-8 that is not
+// percent-encoded would become another name.
+const NOT_IN_A_PATH = /[^\x21-\x7e]|[?#]/
+
 export class PartPublisher {
   readonly #options: PartPublisherOptions
   readonly #parser: MultipartParser
@@ -88,8 +92,8 @@ export class PartPublisher {
   }
 
   #channelOf(location: string | undefined): string {
-    if (location?.startsWith(LOCATION_PREFIX) !== true) {
-      const text = `Cannot publish this part: its Content-Location must begin with ${LOCATION_PREFIX}, since the URL names no channel`
+    if (location?.startsWith(LOCATION_PREFIX) !== true || NOT_IN_A_PATH.test(location)) {
+      const text = `Cannot publish this part: its Content-Location must be a path that begins with ${LOCATION_PREFIX}, since the URL names no channel`
       throw new MsgbusError('MSGBUS_CHANNEL_NAME', text)
     }
     const channel = decodeChannel(location.slice(LOCATION_PREFIX.length))

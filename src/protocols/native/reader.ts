@@ -28,30 +28,19 @@ export function chooseReader(
   defaultFraming: 'standard' | '2008',
 ): Reader {
   const as = query.get('as')
-  if (as !== undefined) {
-    const reader = READER_OF_AS.get(as)
-    if (reader === undefined)
-      throw new MsgbusError(
-        'MSGBUS_QUERY',
-        'Cannot read "as" in the query: expected multipart, image or page',
-      )
-    return reader
+  const reader = as === undefined ? undefined : READER_OF_AS.get(as)
+  if (as !== undefined && reader === undefined) {
+    throw new MsgbusError('MSGBUS_QUERY', 'Cannot read "as" in the query: expected multipart, image or page')
   }
-  if (framingOf(headers, query, defaultFraming) === '2008') return '2008'
-  return readerOfBrowser(headers)
-}
-
-function framingOf(
-  headers: IncomingHttpHeaders,
-  query: ReadonlyMap<string, string>,
-  defaultFraming: 'standard' | '2008',
-): string {
   const framing = query.get('framing')
   if (framing !== undefined && framing !== 'standard' && framing !== '2008') {
     throw new MsgbusError('MSGBUS_QUERY', 'Cannot read "framing" in the query: expected standard or 2008')
   }
-  if (framing !== undefined) return framing
-  return headers['user-agent']?.startsWith('libevmsg') === true ? '2008' : defaultFraming
+  if (reader === 'program') return framing === '2008' ? '2008' : 'program'
+  if (reader !== undefined) return reader
+  const isLibrary = headers['user-agent']?.startsWith('libevmsg') === true
+  const isOld = (framing ?? (isLibrary ? '2008' : defaultFraming)) === '2008'
+  return isOld ? '2008' : readerOfBrowser(headers)
 }
 
 function readerOfBrowser(headers: IncomingHttpHeaders): Reader {

@@ -42,12 +42,8 @@ export class Subscriber {
 
   /** @throws {MsgbusError} before anything is answered. */
   async subscribe(exchange: Exchange, rest: string): Promise<void> {
-    const { bus, streams, log, framing } = this.#options
-    const query = parseQuery(exchange.target.query)
-    const matcher = parseMatcher(rest)
-    const filter = new Filter({ type: query.get('type'), sender: query.get('sender') })
-    const reader = chooseReader(exchange.req.headers, query, framing)
-    const slow = slowPolicy(query.get('slow'), reader)
+    const { bus, streams, log } = this.#options
+    const { matcher, filter, reader, slow } = this.#read(exchange, rest)
     if (reader === 'page') {
       exchange.page(this.#viewer.html, this.#viewer.contentSecurityPolicy)
       return
@@ -74,17 +70,29 @@ export class Subscriber {
     })
   }
 
-  /** Answers HEAD: the headers of the stream, without it. */
+  /**
+   * Answers HEAD: the headers of the stream, without it.
+   * @throws {MsgbusError} as {@link subscribe}.
+   */
   describe(exchange: Exchange, rest: string): void {
-    const query = parseQuery(exchange.target.query)
-    parseMatcher(rest)
-    const reader = chooseReader(exchange.req.headers, query, this.#options.framing)
+    const { reader } = this.#read(exchange, rest)
     if (reader === 'page') {
       exchange.page(this.#viewer.html, this.#viewer.contentSecurityPolicy)
       return
     }
     const { format } = this.#form(reader, false, isChunked(exchange))
     exchange.answer(200, ['Content-Type', format.contentType])
+  }
+
+  #read(exchange: Exchange, rest: string) {
+    const query = parseQuery(exchange.target.query)
+    const reader = chooseReader(exchange.req.headers, query, this.#options.framing)
+    return {
+      matcher: parseMatcher(rest),
+      filter: new Filter({ type: query.get('type'), sender: query.get('sender') }),
+      reader,
+      slow: slowPolicy(query.get('slow'), reader),
+    }
   }
 
   #form(reader: StreamReader, isWide: boolean, isChunkedStream: boolean): StreamForm {

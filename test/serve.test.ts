@@ -1,0 +1,65 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import t from 'tap'
+import { ConfigError } from '../src/config/config-error.ts'
+import { defaultConfig } from '../src/config/load.ts'
+import type { Config, Listener } from '../src/config/schema.ts'
+import { silentLog } from '../src/log.ts'
+import { ListenError, serve } from '../src/serve.ts'
+import { occupyPort } from './program.ts'
+
+function configOf(ports: readonly number[], settings: Partial<Config> = {}): Config {
+  const listeners = ports.map((port): Listener => ({
+    address: '127.0.0.1',
+    port,
+    isTls: false,
+    protocol: null,
+  }))
+  return { ...defaultConfig(), ...settings, listeners }
+}
+
+await t.test('if one listener cannot be opened, those before it are closed again', async t => {
+  // A port that was free a moment ago.
+  const first = createServer().listen(0, '127.0.0.1')
+  await once(first, 'listening')
+  const { port } = first.address() as { readonly port: number }
+  first.close()
+  await once(first, 'close')
+
+  const config = configOf([port, await occupyPort(t)])
+  await t.rejects(serve(config, { log: silentLog, signal: new AbortController().signal }), ListenError)
+  const again = createServer().listen(port, '127.0.0.1')
+  await once(again, 'listening')
+  again.close()
+})
+
+await t.test('it returns the URLs in the order of the configuration and closes with its signal', async t => {
+  const stop = new AbortController()
+  const running = await serve(configOf([0, 0]), {
+    log: silentLog,
+    signal: stop.signal,
+  })
+  const { urls, closed } = running
+  t.equal(urls.length, 2)
+  for (const url of urls) t.equal((await fetch(`${url}/msgbus/a`, { method: 'HEAD' })).status, 200)
+  t.doesNotThrow(() => {
+    running.reloadCertificate()
+  })
+  stop.abort()
+  await closed
+  await t.rejects(fetch(urls[0] ?? ''))
+})
+
+await t.test('a signal that was given before it opened closes it, too', async t => {
+  const { closed } = await serve(configOf([0]), { log: silentLog, signal: AbortSignal.abort() })
+  await t.resolves(closed)
+})
+
+await t.test('a certificate file that is gone by now is a fault of the configuration', async t => {
+  const config = configOf([await occupyPort(t)], { certFile: '/nowhere/cert.pem' })
+  const error: unknown = await serve(config, { log: silentLog, signal: AbortSignal.abort() }).catch(
+    (e: unknown) => e,
+  )
+  t.ok(error instanceof ConfigError)
+  t.match(error, { place: '/nowhere/cert.pem', option: 'cert', message: /ENOENT/ })
+})

@@ -65,6 +65,7 @@ export function createServer(options: ServerOptions = {}): Server {
 
 export class Server {
   readonly bus: Bus
+  readonly #ownsBus: boolean
   readonly #settings: Settings
   readonly #log: Log
   readonly #gate: Gate
@@ -75,7 +76,9 @@ export class Server {
   readonly #listeners: Listener[] = []
   readonly #lastAnswers = new WeakMap<Socket, ServerResponse>()
 
-  constructor({ bus = new Bus(), prefix = '/msgbus/', log = silentLog, ...given }: ServerOptions) {
+  constructor({ bus: givenBus, prefix = '/msgbus/', log = silentLog, ...given }: ServerOptions) {
+    const bus = givenBus ?? new Bus()
+    this.#ownsBus = givenBus === undefined
     const settings: Settings = { ...defaultConfig(), ...given }
     this.bus = bus
     this.#settings = settings
@@ -83,7 +86,7 @@ export class Server {
     this.#gate = new Gate({ ...settings, log: this.#log })
     this.#connections = new ConnectionLimit(settings.maxConnections)
     const intake = new Intake(settings.maxBodiesTotalBytes)
-    this.#streams = new Streams({ ...settings, intake, log })
+    this.#streams = new Streams({ ...settings, intake, log: this.#log })
     const native = createNative({ ...settings, bus, intake, streams: this.#streams, log })
     const files = settings.rootDir === null ? null : this.#openFiles(settings.rootDir, log)
     this.#mounts = new Router([{ prefix, handle: native.handle }], files)
@@ -132,7 +135,7 @@ export class Server {
 
   /**
    * Stops: accepts nothing new, lets requests finish, ends the streams in good order, and after `drainMs` cuts off
-   * whatever is left. Closing twice is allowed. A bus that was given is closed too.
+   * whatever is left. Closing twice is allowed. A bus that was given stays open.
    */
   async close(drainMs = 0): Promise<void> {
     const closed = Promise.all(this.#listeners.map(listener => listener.close()))
@@ -144,7 +147,7 @@ export class Server {
     await closed
     clearTimeout(deadline)
     this.#streams.destroy()
-    this.bus.close()
+    if (this.#ownsBus) this.bus.close()
   }
 
   #openFiles(rootDir: string, log: Log): RequestListener {

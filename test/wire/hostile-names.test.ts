@@ -75,7 +75,7 @@ await t.test('what is published to one name reaches no other one that looks like
     const spelling = decodeURIComponent(TAKEN[at] ?? '')
     const same = TAKEN.flatMap((name, other) => (decodeURIComponent(name) === spelling ? [`<<${other}>>`] : []))
     await reader.matched(same.at(-1) ?? '')
-    t.strictSame(reader.text.match(/<<\d+>>/g), same, TAKEN[at])
+    t.strictSame(reader.text.match(/<<\d+>>/g), same, TAKEN[at] ?? '')
     reader.socket.destroy()
   }
 })
@@ -121,11 +121,11 @@ await t.test('a pattern made to backtrack delays nobody', async t => {
 await t.test('a filter lets nothing through that it does not name, whatever is put into it', async t => {
   const rig = await openServer(t)
   const { boundary } = rig.server.bus
-  const wants = ['.*', '^text', '[a-z]*', 'text/plain$', '(text/plain)', 'TEXT/PLAIN', '!text/plain', '', ' *', '%00*', 'text%2Fhtml']
+  const wants = ['.*', '^text', '[a-z]*', 'text/plain$', '(text/plain)', 'TEXT/PLAIN', '!text/plain', '', '%20*', '%00*', 'text%2Fhtml']
   const readers = wants.map(want => new RawConnection(t, rig.port).write(request(rig, `GET /msgbus/a?type=${want}`)))
   const all = new RawConnection(t, rig.port).write(request(rig, 'GET /msgbus/a?type=text/*'))
   for (const reader of [...readers, all]) await reader.matched(`--${boundary}\r\n\r\n`)
   await send(t, rig, goodPost(rig, 'a', 'plain text', [CLOSE]))
   await all.matched('plain text')
-  for (const [at, reader] of readers.entries()) t.notMatch(reader.text, 'plain text', wants[at])
+  for (const [at, reader] of readers.entries()) t.notMatch(reader.text, 'plain text', wants[at] ?? '')
 })

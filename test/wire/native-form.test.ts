@@ -51,7 +51,8 @@ await t.test('files and fields are published in their order, byte for byte', asy
   const entries = [
     { body: 'first field' },
     { filename: 'a.png', type: 'image/png', body: `${everyByte}\r\n------For` },
-    { body: '\xe2\x82\xac \xff' },
+    { body: '\xe2\x82\xac' },
+    { type: 'image/x', body: '\xe2\x82\xac \xff' },
     { filename: 'empty.txt', type: 'text/plain', body: '' },
     { body: '' },
     { filename: 'large.bin', body: everyByte.repeat(1000) },
@@ -61,7 +62,7 @@ await t.test('files and fields are published in their order, byte for byte', asy
     body: formText(entries),
   })
   t.equal(answer.line, 'HTTP/1.1 204 No Content')
-  t.equal(answer.headers.get('msgbus-count'), '6')
+  t.equal(answer.headers.get('msgbus-count'), '7')
   let lastId: string | undefined
   for (const { body } of entries) {
     const part = await stream.readPart(boundary)
@@ -78,8 +79,10 @@ await t.test('an entry has its own type, a file of any bytes that of its name, a
   const typed: readonly (readonly [Omit<Entry, 'body'>, string])[] = [
     [{}, 'text/plain; charset=utf-8'],
     [{ type: 'application/json' }, 'application/json'],
+    [{ filename: 'a.png' }, 'image/png'],
     // [RFC 7578 §4.4] what an absent type means; browsers always write one.
-    [{ filename: 'a.png' }, 'text/plain'],
+    [{ filename: 'a.unheard-of' }, 'text/plain'],
+    [{ filename: 'a.html', type: 'text/plain' }, 'text/plain'],
     [{ filename: 'a.png', type: 'application/octet-stream' }, 'image/png'],
     [{ filename: 'A.JPEG', type: 'application/octet-stream' }, 'image/jpeg'],
     [{ filename: 'a.html', type: 'application/octet-stream' }, 'text/html; charset=utf-8'],
@@ -94,6 +97,27 @@ await t.test('an entry has its own type, a file of any bytes that of its name, a
   for (const [entry, type] of typed) {
     const part = await stream.readPart(server.server.bus.boundary)
     t.equal(part.headers.get('content-type'), type, JSON.stringify(entry))
+  }
+})
+
+await t.test('a field comes out as UTF-8, whether its part names a charset or not', async t => {
+  const server = await start(t)
+  const stream = await subscribe(t, server, '/msgbus/foo')
+  const utf8 = Buffer.from('€é').toString('latin1')
+  const answer = await send(
+    t,
+    server,
+    formText([
+      { body: utf8 },
+      { type: 'text/plain; charset=utf-8', body: utf8 },
+      { type: 'text/plain; charset=iso-8859-1', body: 'caf\xe9' },
+      { type: 'application/octet-stream', filename: 'x', body: '\xe9\x00\xff' },
+      { type: 'image/png', body: '\x89PNG\xff' },
+    ]),
+  )
+  t.equal(answer.status, 204)
+  for (const wanted of [utf8, utf8, Buffer.from('café').toString('latin1'), '\xe9\x00\xff', '\x89PNG\xff']) {
+    t.equal((await stream.readPart(server.server.bus.boundary)).body, wanted)
   }
 })
 
@@ -213,6 +237,18 @@ for (const { name, body, status, code } of refusals) {
     await expectNothing(t, server, stream)
   })
 }
+
+await t.test('a form is refused at the byte that is too much, not at its end', async t => {
+  const server = await start(t, { maxBodyBytes: MAX_BODY_BYTES })
+  const publisher = await connect(t, server)
+  publisher.send(requestText('POST', '/msgbus/foo', { headers: [TYPE, 'Content-Length: 1000000'] }))
+  publisher.send(formText([...few, { filename: 'a', body: full }], '').slice(0, -2))
+  publisher.send('x')
+  const answer = await publisher.readAnswer()
+  t.equal(answer.status, 413)
+  t.match(answer.body, /^MSGBUS_BODY_TOO_LARGE: /)
+  t.equal(await publisher.readToEnd(), '')
+})
 
 await t.test('a form with the boundary of the bus in its last entry is refused as a whole', async t => {
   const server = await start(t)

@@ -8,11 +8,15 @@ import { createServer, type Log, type LogFields, type LogLevel, type Server, typ
 /** Nothing that is waited for may take longer, on a busy machine too. Only a failing test ever waits so long. */
 const MAX_WAIT_MS = 15_000
 
-export interface Rig {
-  readonly server: Server
+/** Where a server is to be reached. */
+export interface Place {
   readonly port: number
   /** `127.0.0.1:port`, as it stands in Host. */
   readonly host: string
+}
+
+export interface Rig extends Place {
+  readonly server: Server
 }
 
 export async function openServer(t: Test, options: ServerOptions = {}): Promise<Rig> {
@@ -27,15 +31,12 @@ export class RawConnection {
   readonly socket: Socket
   #text = ''
   #isClosed = false
-  #isReset = false
   #wake: () => void = () => undefined
 
   constructor(t: Test, port: number) {
     this.socket = connect({ port, host: '127.0.0.1', noDelay: true })
     // A reset is one of the ways in which a server ends a connection: what arrived before it is what counts.
-    this.socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#isReset = error.code === 'ECONNRESET'
-    })
+    this.socket.on('error', () => undefined)
     this.socket.on('data', (bytes: Buffer) => {
       this.#text += bytes.toString('latin1')
       this.#wake()
@@ -57,11 +58,6 @@ export class RawConnection {
   /** True when the server has closed the connection, in whatever way. */
   get isClosed(): boolean {
     return this.#isClosed
-  }
-
-  /** True when it did so with a RST. */
-  get isReset(): boolean {
-    return this.#isReset
   }
 
   /** Writes text as one byte per character. */
@@ -93,6 +89,8 @@ export class RawConnection {
       }, MAX_WAIT_MS)
       this.#wake = () => {
         if (!isDone()) return
+        // Looked at once more with every byte, a long text would take longer and longer.
+        this.#wake = () => undefined
         clearTimeout(deadline)
         resolve()
       }
@@ -102,19 +100,19 @@ export class RawConnection {
 }
 
 /** Writes, and returns what came back until the server closed. */
-export function send(t: Test, { port }: Rig, bytes: string | Uint8Array): Promise<string> {
+export function send(t: Test, { port }: Place, bytes: string | Uint8Array): Promise<string> {
   return new RawConnection(t, port).write(bytes).closed()
 }
 
 /** A request with a right Host; more header lines and a body as they are given. */
-export function request({ host }: Rig, line: string, headers: readonly string[] = [], body = ''): string {
+export function request({ host }: Place, line: string, headers: readonly string[] = [], body = ''): string {
   return `${[`${line} HTTP/1.1`, `Host: ${host}`, ...headers].join('\r\n')}\r\n\r\n${body}`
 }
 
 /** A publish that nothing is wrong with. */
-export function goodPost(rig: Rig, channel: string, body: string, headers: readonly string[] = []): string {
+export function goodPost(place: Place, channel: string, body: string, headers: readonly string[] = []): string {
   const lines = ['Content-Type: text/plain', `Content-Length: ${body.length}`, ...headers]
-  return request(rig, `POST /msgbus/${channel}`, lines, body)
+  return request(place, `POST /msgbus/${channel}`, lines, body)
 }
 
 export interface Answer {

@@ -3,6 +3,7 @@
 
 import busboy from 'busboy'
 import { contentType } from 'mime-types'
+import { isUtf8 } from 'node:buffer'
 import { extname } from 'node:path'
 import { MsgbusError } from '../../errors.ts'
 import type { Exchange } from '../../http/exchange.ts'
@@ -35,11 +36,14 @@ export async function readForm(
   limits: FormLimits,
 ): Promise<readonly FormEntry[]> {
   const entries: FormEntry[] = []
-  const { form, done } = openForm(exchange, limits, entries)
+  const { form, done, failure } = openForm(exchange, limits, entries)
   try {
     await intake.stream(exchange, limits.maxFormBytes, {
       onBytes: bytes => {
         form.write(bytes)
+        // Answered at once: there is no use in taking in the rest.
+        const error = failure()
+        if (error !== null) throw error
       },
     })
     form.end()
@@ -55,7 +59,12 @@ export async function readForm(
 
 function openForm({ req }: Exchange, { maxBodyBytes }: FormLimits, entries: FormEntry[]) {
   const form = createForm(req.headers, maxBodyBytes)
-  const done = new Promise<void>((resolve, reject) => {
+  let firstError: MsgbusError | null = null
+  const done = new Promise<void>((resolve, rejectDone) => {
+    const reject = (error: MsgbusError): void => {
+      firstError ??= error
+      rejectDone(error)
+    }
     const refuse = (): void => {
       reject(
         new MsgbusError(
@@ -98,7 +107,7 @@ function openForm({ req }: Exchange, { maxBodyBytes }: FormLimits, entries: Form
   })
   // Whoever fails first answers; the other failure is the same one seen from the other side.
   done.catch(() => undefined)
-  return { form, done }
+  return { form, done, failure: () => firstError }
 }
 
 function createForm(headers: Exchange['req']['headers'], maxBodyBytes: number): busboy.Busboy {
@@ -121,11 +130,21 @@ function createForm(headers: Exchange['req']['headers'], maxBodyBytes: number): 
 }
 
 function fieldEntry(value: string, mimeType: string): FormEntry {
-  const body = Buffer.from(value, 'latin1')
-  return { type: mimeType === 'text/plain' ? 'text/plain; charset=utf-8' : mimeType, body }
+  const bytes = Buffer.from(value, 'latin1')
+  // Busboy decodes a field by the charset it names, and does not say whether it named one. Characters that no single
+  // byte makes, or text that was no UTF-8 byte for byte, are decoded text.
+  const isDecoded = /[^\x00-\xff]/.test(value) || (mimeType.startsWith('text/') && !isUtf8(bytes))
+  return {
+    type: mimeType === 'text/plain' ? 'text/plain; charset=utf-8' : mimeType,
+    body: isDecoded ? Buffer.from(value, 'utf8') : bytes,
+  }
 }
 
 function fileType(filename: string | undefined, mimeType: string): string {
-  if (mimeType !== 'application/octet-stream' || filename === undefined) return mimeType
-  return contentType(extname(filename)) || mimeType
+  const named = filename === undefined ? false : contentType(extname(filename))
+  if (named === false) return mimeType
+  if (mimeType === 'application/octet-stream') return named
+  // Busboy says text/plain for a part that names no type. A picture's name is then believed, another text's is not: it
+  // may well have been called plain on purpose.
+  return mimeType === 'text/plain' && !named.startsWith('text/') ? named : mimeType
 }

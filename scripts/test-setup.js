@@ -12,6 +12,7 @@ import process from 'node:process'
 const NEEDS = [
   { program: '/usr/bin/chromium', debianPackage: 'chromium' },
   { program: '/usr/bin/firefox-esr', debianPackage: 'firefox-esr' },
+  { program: 'curl', debianPackage: 'curl' },
   { program: 'python3', debianPackage: 'python3' },
   { program: 'ffmpeg', debianPackage: 'ffmpeg' },
   { program: 'go', debianPackage: 'golang-go' },

@@ -2,12 +2,12 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import t from 'tap'
+import { needs } from './needs.ts'
 import { occupyPort, startProgram } from './program.ts'
 import { subscribe } from './wire/server.ts'
 
 const NOBODY = 65534
 const isRoot = process.getuid?.() === 0
-const hasCurl = spawnSync('curl', ['--version']).status === 0
 const hasIpv6 = Object.values(networkInterfaces()).some(list =>
   list?.some(({ address }) => address === '::1'),
 )
@@ -38,7 +38,8 @@ await t.test('a wrong configuration ends with 78 and one line, before anything i
   })
 })
 
-await t.test('the line it greets with publishes', { skip: !hasCurl && 'no curl' }, async t => {
+await t.test('the line it greets with publishes', async t => {
+  if (!needs(t, 'curl')) return
   const program = startProgram(t, ['-p', '0'])
   const reader = await subscribe(t, { port: await program.port() }, '/msgbus/chatdemo')
   const line = program.stdout.trim().split('\n').at(-1) ?? ''

@@ -6,7 +6,7 @@ import { EventEmitter, once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
 import type { Test } from 'tap'
 
-const TIMEOUT_MS = 90_000
+const TIMEOUT_MS = 60_000
 const SHOWN_CHARACTERS = 1000
 
 export interface CommandOptions {
@@ -130,10 +130,10 @@ export class Command {
   }
 }
 
-// What npm and tap tell the programs that they start is not for those that a user would start: tap, for one, has every
-// node load something of its own.
+// A user would not start a program from npm or tap: what they tell the programs that they start changes what npm, for
+// one, does.
 function ownEnvironment(): NodeJS.ProcessEnv {
-  const isForTests = (name: string): boolean => /^(?:_?TAP|TS_NODE_|npm_|NODE_OPTIONS$)/.test(name)
+  const isForTests = (name: string): boolean => /^(?:_?TAP|TS_NODE_|npm_)/.test(name)
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isForTests(name)))
 }
 

@@ -41,13 +41,13 @@ function listFiles(dir: string): string[] {
 /** What should ship, made of what there is to be built. */
 function wantedFiles(): string[] {
   const modules = listFiles('src').map(path => `dist/src/${path.replace(/\.ts$/, '')}`)
-  const pages = readdirSync(join(ROOT, 'client/pages')).map(name => `dist/pages/${name}.html`)
+  const pages = listFiles('client/pages').filter(path => /^[^/]+\/index\.html$/.test(path))
   return [
     ...['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json'],
     ...['chat.js', 'index.html', 'style.css'].map(name => `dist/chatdemo/${name}`),
     ...listFiles('doc').map(path => `doc/${path}`),
     ...modules.flatMap(path => [`${path}.d.ts`, `${path}.js`]),
-    ...pages,
+    ...pages.map(path => `dist/pages/${dirname(path)}.html`),
   ].sort()
 }
 

@@ -56,7 +56,12 @@ export class Gate {
   #logRefusal({ headers, socket }: IncomingMessage, error: unknown): void {
     if (!(error instanceof MsgbusError)) return
     const { host = '', origin = '' } = headers
-    this.#log.write('info', 'http.refused', { peer: socket.remoteAddress ?? '', code: error.code, host, origin })
+    this.#log.write('info', 'http.refused', {
+      peer: socket.remoteAddress ?? '',
+      code: error.code,
+      host,
+      origin,
+    })
   }
 
   #check(req: IncomingMessage): Target {

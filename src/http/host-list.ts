@@ -10,7 +10,7 @@ export class HostList {
 
   /** @param names Names besides `localhost` and the address itself; `*` among them switches the check off. */
   constructor(names: readonly string[]) {
-    this.#names = new Set(names.map(name => name.toLowerCase()))
+    this.#names = new Set(names.map(nameOf))
     this.#answersToAll = names.includes('*')
   }
 

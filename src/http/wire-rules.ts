@@ -46,7 +46,10 @@ export function checkWire(req: IncomingMessage): void {
   }
   // [RFC 9112 §6.1] a proxy of that time has passed the header on without understanding it.
   if (req.httpVersionMinor === 0) {
-    throw new MsgbusError('MSGBUS_TRANSFER_ENCODING', 'HTTP/1.0 has no transfer encodings: send a Content-Length')
+    throw new MsgbusError(
+      'MSGBUS_TRANSFER_ENCODING',
+      'HTTP/1.0 has no transfer encodings: send a Content-Length',
+    )
   }
 }
 

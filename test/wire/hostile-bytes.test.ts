@@ -27,8 +27,18 @@ function seeds(rig: Rig): readonly string[] {
     goodPost(rig, 'a/b%20c', 'body', [user, 'Expect: 100-continue']),
     goodPost(rig, 'a', 'one').repeat(3),
     request(rig, 'PUT /msgbus/a', ['Content-Type: image/png', 'Transfer-Encoding: chunked'], chunks),
-    request(rig, 'POST /msgbus/a', ['Content-Type: multipart/form-data; boundary=B', `Content-Length: ${form.length}`], form),
-    request(rig, 'POST /msgbus/', ['Content-Type: multipart/mixed; boundary=B', `Content-Length: ${parts.length}`], parts),
+    request(
+      rig,
+      'POST /msgbus/a',
+      ['Content-Type: multipart/form-data; boundary=B', `Content-Length: ${form.length}`],
+      form,
+    ),
+    request(
+      rig,
+      'POST /msgbus/',
+      ['Content-Type: multipart/mixed; boundary=B', `Content-Length: ${parts.length}`],
+      parts,
+    ),
     request(rig, 'GET /msgbus/a,b/?type=text/*,!x&sender=a*b?c&slow=drop', [user, 'Accept: image/png']),
     request(rig, 'GET /msgbus/a?as=image', ['Sec-Fetch-Site: same-origin', 'Range: bytes=0-1']),
     request(rig, 'OPTIONS *') + request(rig, 'HEAD /msgbus/a') + request(rig, `GET http://${rig.host}/x`),
@@ -37,19 +47,49 @@ function seeds(rig: Rig): readonly string[] {
 }
 
 const TOKENS = [
-  ...['\r\n', '\n', '\r', '\0', ' ', ':', ',', ';', '"', '%', '%00', '%2f', '/', '//', '..', '--B', '--B--', '\xff'],
-  ...['Content-Length: 5\r\n', 'Transfer-Encoding: chunked\r\n', 'HTTP/1.0', 'HTTP/2.0', '0\r\n\r\n', 'ffffffff'],
+  ...[
+    '\r\n',
+    '\n',
+    '\r',
+    '\0',
+    ' ',
+    ':',
+    ',',
+    ';',
+    '"',
+    '%',
+    '%00',
+    '%2f',
+    '/',
+    '//',
+    '..',
+    '--B',
+    '--B--',
+    '\xff',
+  ],
+  ...[
+    'Content-Length: 5\r\n',
+    'Transfer-Encoding: chunked\r\n',
+    'HTTP/1.0',
+    'HTTP/2.0',
+    '0\r\n\r\n',
+    'ffffffff',
+  ],
 ]
 
 /** One change: where it begins and how far it goes, both as a share, and what comes in place. */
 const CHANGE = fc.record({
   from: fc.noBias(fc.nat(999)).map(number => number / 1000),
   length: fc.oneof(fc.constant(0), fc.nat(3), fc.nat(200)),
-  by: fc.oneof(fc.constantFrom('', ...TOKENS), fc.uint8Array({ maxLength: 4 }).map(bytes => Buffer.from(bytes).toString('latin1'))),
+  by: fc.oneof(
+    fc.constantFrom('', ...TOKENS),
+    fc.uint8Array({ maxLength: 4 }).map(bytes => Buffer.from(bytes).toString('latin1')),
+  ),
   times: fc.constantFrom(1, 1, 1, 2, 300),
 })
 
-const PART = /^(?:From: [\t\x20-\x7e]+\r\n)?Content-Location: \/msgbus\/[!-~]+\r\nContent-Type: [\t\x20-\x7e]+\r\nContent-Length: (\d+)\r\nMsgbus-Id: [0-9a-f]+-(\d+)\r\n\r\n/
+const PART =
+  /^(?:From: [\t\x20-\x7e]+\r\n)?Content-Location: \/msgbus\/[!-~]+\r\nContent-Type: [\t\x20-\x7e]+\r\nContent-Length: (\d+)\r\nMsgbus-Id: [0-9a-f]+-(\d+)\r\n\r\n/
 
 await t.test('random bytes are survived', async t => {
   const rig = await openServer(t)
@@ -86,7 +126,9 @@ async function watchAll(t: Test, rig: Rig): Promise<() => Promise<void>> {
   const reader = new RawConnection(t, rig.port).write(request(rig, 'GET /msgbus/'))
   const headLength = (await reader.matched(chunk(boundaryLine))).length
   return async () => {
-    await new RawConnection(t, rig.port).write(goodPost(rig, 'end', 'THE END', ['Connection: close'])).closed()
+    await new RawConnection(t, rig.port)
+      .write(goodPost(rig, 'end', 'THE END', ['Connection: close']))
+      .closed()
     let rest = (await reader.matched(`THE END\r\n${boundaryLine}\r\n`)).slice(headLength)
     let count = 0
     while (rest !== '') {

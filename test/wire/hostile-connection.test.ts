@@ -2,7 +2,17 @@
 // closed early, names that mean something to JavaScript. Nothing that was not answered for is carried out.
 
 import t from 'tap'
-import { checkRefusal, chunk, goodPost, openServer, parse, RawConnection, request, send, Witness } from './raw.ts'
+import {
+  checkRefusal,
+  chunk,
+  goodPost,
+  openServer,
+  parse,
+  RawConnection,
+  request,
+  send,
+  Witness,
+} from './raw.ts'
 
 const LAST_CHUNK = '0\r\n\r\n'
 
@@ -35,35 +45,38 @@ await t.test('an upload that is cut short publishes nothing', async t => {
   )
 })
 
-await t.test('a stream owns its connection: whatever else comes on it ends it and is not carried out', async t => {
-  const rig = await openServer(t)
-  const witness = await Witness.open(t, rig)
-  const stream = request(rig, 'GET /msgbus/a')
-  const opening = `--${rig.server.bus.boundary}\r\n\r\n`
-  const more: readonly (readonly [string, string])[] = [
-    ['a publish', goodPost(rig, 'smuggled', 'x')],
-    ['publishes', goodPost(rig, 'smuggled', 'x').repeat(500)],
-    ['another stream', stream],
-    ['300 streams', stream.repeat(300)],
-    ['junk', 'junk\r\n\r\n'],
-    ['a request without Host', 'GET / HTTP/1.1\r\n\r\n'],
-    ['an expectation', goodPost(rig, 'smuggled', 'x', ['Expect: x'])],
-    ['CONNECT', request(rig, 'CONNECT evil.example:80')],
-    ['a request of an unknown method', request(rig, 'BREW /msgbus/a')],
-  ]
-  for (const [name, bytes] of more) {
-    for (const first of [stream, stream.replace('HTTP/1.1', 'HTTP/1.0')]) {
-      t.equal(await send(t, rig, `${first}${bytes}`), '', `${name}, in the same segment`)
+await t.test(
+  'a stream owns its connection: whatever else comes on it ends it and is not carried out',
+  async t => {
+    const rig = await openServer(t)
+    const witness = await Witness.open(t, rig)
+    const stream = request(rig, 'GET /msgbus/a')
+    const opening = `--${rig.server.bus.boundary}\r\n\r\n`
+    const more: readonly (readonly [string, string])[] = [
+      ['a publish', goodPost(rig, 'smuggled', 'x')],
+      ['publishes', goodPost(rig, 'smuggled', 'x').repeat(500)],
+      ['another stream', stream],
+      ['300 streams', stream.repeat(300)],
+      ['junk', 'junk\r\n\r\n'],
+      ['a request without Host', 'GET / HTTP/1.1\r\n\r\n'],
+      ['an expectation', goodPost(rig, 'smuggled', 'x', ['Expect: x'])],
+      ['CONNECT', request(rig, 'CONNECT evil.example:80')],
+      ['a request of an unknown method', request(rig, 'BREW /msgbus/a')],
+    ]
+    for (const [name, bytes] of more) {
+      for (const first of [stream, stream.replace('HTTP/1.1', 'HTTP/1.0')]) {
+        t.equal(await send(t, rig, `${first}${bytes}`), '', `${name}, in the same segment`)
+      }
+      const reader = new RawConnection(t, rig.port).write(stream)
+      const before = await reader.matched(opening)
+      t.equal(await reader.write(bytes).closed(), before, `${name}, later: not a byte more`)
     }
     const reader = new RawConnection(t, rig.port).write(stream)
     const before = await reader.matched(opening)
-    t.equal(await reader.write(bytes).closed(), before, `${name}, later: not a byte more`)
-  }
-  const reader = new RawConnection(t, rig.port).write(stream)
-  const before = await reader.matched(opening)
-  t.equal(await reader.write('\0').closed(), before, 'a single byte')
-  await witness.saw([], 'behind streams')
-})
+    t.equal(await reader.write('\0').closed(), before, 'a single byte')
+    await witness.saw([], 'behind streams')
+  },
+)
 
 await t.test('a stream behind an unanswered request is refused', async t => {
   const rig = await openServer(t)
@@ -107,32 +120,49 @@ await t.test('a reader that closes its side, or has a body to its GET, gets what
   }
 })
 
-await t.test('HEAD ends at once with the headers of the stream, and Range and conditions change nothing', async t => {
-  const rig = await openServer(t)
-  const reader = new RawConnection(t, rig.port).write(
-    request(rig, 'GET /msgbus/a', ['Range: bytes=0-1', 'If-None-Match: *', 'If-Modified-Since: x', 'Accept: x/y']),
-  )
-  const stream = parse(await reader.matched(`--${rig.server.bus.boundary}\r\n\r\n`))
-  t.equal(stream.status, 200)
-  const head = parse(await send(t, rig, request(rig, 'HEAD /msgbus/a', ['Connection: close'])))
-  t.strictSame([head.status, head.body], [200, ''])
-  for (const [name, value] of head.headers) {
-    if (name !== 'date') t.equal(stream.headers.get(name), value, name)
-  }
-})
+await t.test(
+  'HEAD ends at once with the headers of the stream, and Range and conditions change nothing',
+  async t => {
+    const rig = await openServer(t)
+    const reader = new RawConnection(t, rig.port).write(
+      request(rig, 'GET /msgbus/a', [
+        'Range: bytes=0-1',
+        'If-None-Match: *',
+        'If-Modified-Since: x',
+        'Accept: x/y',
+      ]),
+    )
+    const stream = parse(await reader.matched(`--${rig.server.bus.boundary}\r\n\r\n`))
+    t.equal(stream.status, 200)
+    const head = parse(await send(t, rig, request(rig, 'HEAD /msgbus/a', ['Connection: close'])))
+    t.strictSame([head.status, head.body], [200, ''])
+    for (const [name, value] of head.headers) {
+      if (name !== 'date') t.equal(stream.headers.get(name), value, name)
+    }
+  },
+)
 
-await t.test('an Expect other than 100-continue is refused, and one to a refused request gets no go-ahead', async t => {
-  const rig = await openServer(t)
-  const witness = await Witness.open(t, rig)
-  checkRefusal(t, await send(t, rig, goodPost(rig, 'a', 'x', ['Expect: a miracle'])), 417, 'another')
-  const refused = request(rig, 'POST /msgbus/a', ['Content-Length: 1', 'Expect: 100-continue'])
-  checkRefusal(t, await send(t, rig, refused), 400, 'without a type')
-  const waiting = new RawConnection(t, rig.port)
-  waiting.write(request(rig, 'POST /msgbus/a', ['Content-Type: text/plain', 'Content-Length: 1', 'Expect: 100-continue']))
-  t.equal(await waiting.matched('\r\n\r\n'), 'HTTP/1.1 100 Continue\r\n\r\n')
-  await waiting.write('x').matched('HTTP/1.1 204 No Content')
-  await witness.saw([{ channel: 'a', body: 'x' }], 'expectations')
-})
+await t.test(
+  'an Expect other than 100-continue is refused, and one to a refused request gets no go-ahead',
+  async t => {
+    const rig = await openServer(t)
+    const witness = await Witness.open(t, rig)
+    checkRefusal(t, await send(t, rig, goodPost(rig, 'a', 'x', ['Expect: a miracle'])), 417, 'another')
+    const refused = request(rig, 'POST /msgbus/a', ['Content-Length: 1', 'Expect: 100-continue'])
+    checkRefusal(t, await send(t, rig, refused), 400, 'without a type')
+    const waiting = new RawConnection(t, rig.port)
+    waiting.write(
+      request(rig, 'POST /msgbus/a', [
+        'Content-Type: text/plain',
+        'Content-Length: 1',
+        'Expect: 100-continue',
+      ]),
+    )
+    t.equal(await waiting.matched('\r\n\r\n'), 'HTTP/1.1 100 Continue\r\n\r\n')
+    await waiting.write('x').matched('HTTP/1.1 204 No Content')
+    await witness.saw([{ channel: 'a', body: 'x' }], 'expectations')
+  },
+)
 
 await t.test('names that mean something to JavaScript mean nothing here', async t => {
   const rig = await openServer(t)
@@ -141,7 +171,10 @@ await t.test('names that mean something to JavaScript mean nothing here', async 
   for (const name of names) {
     const user = `Authorization: Basic ${Buffer.from(`${name}:x`).toString('base64')}`
     const lines = [user, `${name}: x`, `${name}: y`, `Cookie: ${name}=x`, 'Connection: close']
-    const post = goodPost(rig, name, name, lines).replace(` /msgbus/${name}`, ` /msgbus/${name}?${name}=${name}`)
+    const post = goodPost(rig, name, name, lines).replace(
+      ` /msgbus/${name}`,
+      ` /msgbus/${name}?${name}=${name}`,
+    )
     t.equal(parse(await send(t, rig, post)).status, 204, name)
     const reader = new RawConnection(t, rig.port)
     reader.write(request(rig, `GET /msgbus/${name}?${name}=x&type=${name},*`, [`${name}: x`]))

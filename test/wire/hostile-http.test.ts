@@ -35,9 +35,11 @@ await t.test('a body whose end can be read in two ways is refused, and so is all
   const rig = await openServer(t)
   const post = (header: string, body: string): string =>
     request(rig, 'POST /msgbus/a', ['Content-Type: text/plain', header], body)
-  const lengths = ['+1', '-1', '0x1', '1 2', '1, 1', '', '1.0', '99999999999999999999'].map(
-    (value): Row => [`length "${value}"`, post(`Content-Length: ${value}`, 'x'), 400],
-  )
+  const lengths = ['+1', '-1', '0x1', '1 2', '1, 1', '', '1.0', '99999999999999999999'].map((value): Row => [
+    `length "${value}"`,
+    post(`Content-Length: ${value}`, 'x'),
+    400,
+  ])
   const codings = ['gzip, chunked', 'chunked;q=1', '"chunked"', 'identity', 'xchunked', 'gzip', ''].map(
     (value): Row => [`encoding "${value}"`, post(`Transfer-Encoding: ${value}`, LAST_CHUNK), 501],
   )
@@ -53,7 +55,11 @@ await t.test('a body whose end can be read in two ways is refused, and so is all
     `1;a\nx\r\n${LAST_CHUNK}`,
     `1\rx\r\n${LAST_CHUNK}`,
     `1;${'a'.repeat(20_000)}\r\nx\r\n${LAST_CHUNK}`,
-  ].map((body): Row => [`chunks ${JSON.stringify(body.slice(0, 20))}`, post('Transfer-Encoding: chunked', body), 400])
+  ].map((body): Row => [
+    `chunks ${JSON.stringify(body.slice(0, 20))}`,
+    post('Transfer-Encoding: chunked', body),
+    400,
+  ])
   const both = 'Content-Length: 5\r\nTransfer-Encoding: chunked'
   await refuseAll(
     t,
@@ -70,7 +76,11 @@ await t.test('a body whose end can be read in two ways is refused, and so is all
       ['two lengths', post('Content-Length: 1\r\nContent-Length: 2', 'x'), 400],
       ['encoding twice', post('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked', LAST_CHUNK), 400],
       ['encodings in the wrong order', post('Transfer-Encoding: chunked, gzip', LAST_CHUNK), 400],
-      ['encoding over HTTP/1.0', post('Transfer-Encoding: chunked', LAST_CHUNK).replace('HTTP/1.1', 'HTTP/1.0'), 501],
+      [
+        'encoding over HTTP/1.0',
+        post('Transfer-Encoding: chunked', LAST_CHUNK).replace('HTTP/1.1', 'HTTP/1.0'),
+        501,
+      ],
     ],
     'ambiguous bodies',
   )
@@ -78,7 +88,8 @@ await t.test('a body whose end can be read in two ways is refused, and so is all
 
 await t.test('header lines that a proxy might read otherwise are refused', async t => {
   const rig = await openServer(t)
-  const post = (lines: string): string => request(rig, 'POST /msgbus/a', ['Content-Type: text/plain', lines], 'x')
+  const post = (lines: string): string =>
+    request(rig, 'POST /msgbus/a', ['Content-Type: text/plain', lines], 'x')
   const length = 'Content-Length: 1'
   const lines = [
     'Content-Length : 1',
@@ -105,7 +116,11 @@ await t.test('header lines that a proxy might read otherwise are refused', async
     rig,
     [
       ...lines.map((line): Row => [JSON.stringify(line), post(line), 400]),
-      ...singles.map((name): Row => [`${name} twice`, post(`${name}: a\r\n${name.toUpperCase()}: a\r\n${length}`), 400]),
+      ...singles.map((name): Row => [
+        `${name} twice`,
+        post(`${name}: a\r\n${name.toUpperCase()}: a\r\n${length}`),
+        400,
+      ]),
       ['line feeds only', good.replaceAll('\r\n', '\n'), 400],
       ['a blank ahead', ` ${good}`, 400],
       ['tabs in the request line', good.replace('POST ', 'POST\t'), 400],
@@ -118,9 +133,11 @@ await t.test('header lines that a proxy might read otherwise are refused', async
 await t.test('a version other than 1.0 and 1.1, and what is no HTTP at all, is refused', async t => {
   const rig = await openServer(t)
   const get = request(rig, 'HEAD /msgbus/a').replace('HEAD', 'GET')
-  const versions = ['0.9', '1.2', '2.0', '3.0'].map(
-    (version): Row => [`HTTP/${version}`, get.replace('HTTP/1.1', `HTTP/${version}`), 505],
-  )
+  const versions = ['0.9', '1.2', '2.0', '3.0'].map((version): Row => [
+    `HTTP/${version}`,
+    get.replace('HTTP/1.1', `HTTP/${version}`),
+    505,
+  ])
   await refuseAll(
     t,
     rig,
@@ -155,13 +172,34 @@ await t.test('a request target that is not plainly a path of this server is refu
   const rig = await openServer(t)
   const { host } = rig
   const targets = [
-    ...['//evil.example/msgbus/a', '//', '/msgbus/a#b', '/#', '/msgbus\\a', '/msgbus/a\\..\\b', '*', 'msgbus/a'],
-    ...['/msgbus/a b', '/msgbus/\0', '/msgbus/\x7f', '/msgbus/\xc3\xa9', '', '?type=x', `ftp://${host}/msgbus/a`],
+    ...[
+      '//evil.example/msgbus/a',
+      '//',
+      '/msgbus/a#b',
+      '/#',
+      '/msgbus\\a',
+      '/msgbus/a\\..\\b',
+      '*',
+      'msgbus/a',
+    ],
+    ...[
+      '/msgbus/a b',
+      '/msgbus/\0',
+      '/msgbus/\x7f',
+      '/msgbus/\xc3\xa9',
+      '',
+      '?type=x',
+      `ftp://${host}/msgbus/a`,
+    ],
     ...['http:///msgbus/a', 'http:/msgbus/a', `http://${host}//msgbus/a`, `http://${host}?x`, 'http://'],
   ]
   const others = [
     ...['http://evil.example/msgbus/a', 'http://localhost/msgbus/a', `http://user@${host}/msgbus/a`],
-    ...[`http://${host}.evil.example/msgbus/a`, `http://evil.example@${host}/msgbus/a`, 'https://evil.example'],
+    ...[
+      `http://${host}.evil.example/msgbus/a`,
+      `http://evil.example@${host}/msgbus/a`,
+      'https://evil.example',
+    ],
   ]
   await refuseAll(
     t,
@@ -175,7 +213,10 @@ await t.test('a request target that is not plainly a path of this server is refu
     'targets',
   )
   const options = await send(t, rig, request(rig, 'OPTIONS *', ['Connection: close']))
-  t.strictSame([parse(options).status, parse(options).headers.get('allow')], [204, 'GET, HEAD, POST, PUT, OPTIONS'])
+  t.strictSame(
+    [parse(options).status, parse(options).headers.get('allow')],
+    [204, 'GET, HEAD, POST, PUT, OPTIONS'],
+  )
   const absolute = goodPost(rig, 'a', 'x', ['Connection: close']).replace('/msgbus', `http://${host}/msgbus`)
   t.equal(parse(await send(t, rig, absolute)).status, 204, 'the absolute form of an address of ours')
   t.equal(parse(await send(t, rig, request(rig, `HEAD /${'a'.repeat(4095)}`))).status, 404, 'exactly 4 KiB')
@@ -184,7 +225,9 @@ await t.test('a request target that is not plainly a path of this server is refu
 await t.test('methods that mean nothing here are refused with those that do', async t => {
   const rig = await openServer(t)
   const witness = await Witness.open(t, rig)
-  const known = ['DELETE', 'PATCH', 'PROPFIND', 'LINK', 'M-SEARCH', 'SOURCE'].map(method => [method, 501] as const)
+  const known = ['DELETE', 'PATCH', 'PROPFIND', 'LINK', 'M-SEARCH', 'SOURCE'].map(
+    method => [method, 501] as const,
+  )
   const unknown = ['BREW', 'get', 'GETS', 'GET_', 'X'].map(method => [method, 405] as const)
   for (const [method, status] of [...known, ...unknown, ['TRACE', 405] as const]) {
     const lines = ['Authorization: Basic c2VjcmV0OnNlY3JldA==']
@@ -203,7 +246,11 @@ await t.test('methods that mean nothing here are refused with those that do', as
 await t.test('an Upgrade is ignored, whatever it asks for', async t => {
   const rig = await openServer(t)
   const witness = await Witness.open(t, rig)
-  const h2c = ['Connection: Upgrade, HTTP2-Settings, close', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__']
+  const h2c = [
+    'Connection: Upgrade, HTTP2-Settings, close',
+    'Upgrade: h2c',
+    'HTTP2-Settings: AAMAAABkAAQAAP__',
+  ]
   const websocket = ['Connection: Upgrade, close', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13']
   for (const [at, lines] of [h2c, websocket].entries()) {
     t.equal(parse(await send(t, rig, goodPost(rig, 'a', `${at}`, lines))).status, 204)
@@ -222,7 +269,8 @@ await t.test('an Upgrade is ignored, whatever it asks for', async t => {
 await t.test('what is too large is refused, before it is read where its length tells', async t => {
   const rig = await openServer(t, { maxBodyBytes: 1000 })
   const witness = await Witness.open(t, rig)
-  const head = (lines: readonly string[]): string => request(rig, 'POST /msgbus/a', ['Content-Type: text/plain', ...lines])
+  const head = (lines: readonly string[]): string =>
+    request(rig, 'POST /msgbus/a', ['Content-Type: text/plain', ...lines])
   const many = Array.from({ length: 101 }, (_, at) => `X-${at}: y`)
   const rows: readonly Row[] = [
     ['103 headers', head(many), 431],
@@ -235,8 +283,12 @@ await t.test('what is too large is refused, before it is read where its length t
     ['a body that the client would wait for', head(['Content-Length: 1001', 'Expect: 100-continue']), 413],
     ['a body, as it grows', `${head(['Transfer-Encoding: chunked'])}${chunk('x'.repeat(1001))}`, 413],
     ['a body of many chunks', `${head(['Transfer-Encoding: chunked'])}${chunk('x').repeat(1001)}`, 413],
-    ['trailers', `${head(['Transfer-Encoding: chunked'])}${chunk('x')}0\r\nX: ${'y'.repeat(20_000)}\r\n\r\n`, 431],
-    ['the body of a GET', `${request(rig, 'GET /msgbus/a', ['Content-Length: 65537'])}`, 413],
+    [
+      'trailers',
+      `${head(['Transfer-Encoding: chunked'])}${chunk('x')}0\r\nX: ${'y'.repeat(20_000)}\r\n\r\n`,
+      431,
+    ],
+    ['the body of a GET', request(rig, 'GET /msgbus/a', ['Content-Length: 65537']), 413],
     [
       'the growing body of a GET',
       `${request(rig, 'GET /msgbus/a', ['Transfer-Encoding: chunked'])}${chunk('x'.repeat(65_537))}`,
@@ -244,7 +296,11 @@ await t.test('what is too large is refused, before it is read where its length t
     ],
   ]
   for (const [name, bytes, status] of rows) checkRefusal(t, await send(t, rig, bytes), status ?? 0, name)
-  const fits = await send(t, rig, goodPost(rig, 'a', 'x'.repeat(1000), [...many.slice(5), 'Connection: close']))
+  const fits = await send(
+    t,
+    rig,
+    goodPost(rig, 'a', 'x'.repeat(1000), [...many.slice(5), 'Connection: close']),
+  )
   t.equal(parse(fits).status, 204, '100 headers and the whole size')
   await witness.saw([{ channel: 'a', body: 'x'.repeat(1000) }], 'sizes')
 })
@@ -252,7 +308,12 @@ await t.test('what is too large is refused, before it is read where its length t
 await t.test('trailers are dropped and short chunk extensions mean nothing', async t => {
   const rig = await openServer(t)
   const witness = await Witness.open(t, rig)
-  const lines = ['Content-Type: text/plain', 'Transfer-Encoding: chunked', 'Connection: close', 'Trailer: Content-Type']
+  const lines = [
+    'Content-Type: text/plain',
+    'Transfer-Encoding: chunked',
+    'Connection: close',
+    'Trailer: Content-Type',
+  ]
   const body = '1;name=value\r\nx\r\n0;a\r\nContent-Type: text/html\r\nFrom: evil\r\nMsgbus-Id: 1-1\r\n\r\n'
   t.equal(parse(await send(t, rig, request(rig, 'POST /msgbus/a', lines, body))).status, 204)
   await witness.saw([{ channel: 'a', body: 'x' }], 'trailers')
@@ -269,4 +330,3 @@ await t.test('an encoded body is refused and never decoded, with the encoding th
   t.equal(parse(await send(t, rig, identity)).status, 204)
   await witness.saw([{ channel: 'a', body: 'x' }], 'encodings')
 })
-

@@ -40,9 +40,9 @@ async function flood({ server: { bus } }: Rig, isDone: () => boolean = () => fal
 
 /** The ids of the parts that arrived and what was skipped before each. */
 function receipts(text: string): readonly { readonly seq: number; readonly skippedCount: number }[] {
-  return [...text.matchAll(/(?:Msgbus-Skipped: (\d+)\r\n)?Content-Type: a\/b\r\n.*\r\nMsgbus-Id: \w+-(\d+)/g)].map(
-    ([, skipped = '0', seq]) => ({ seq: Number(seq), skippedCount: Number(skipped) }),
-  )
+  return [
+    ...text.matchAll(/(?:Msgbus-Skipped: (\d+)\r\n)?Content-Type: a\/b\r\n.*\r\nMsgbus-Id: \w+-(\d+)/g),
+  ].map(([, skipped = '0', seq]) => ({ seq: Number(seq), skippedCount: Number(skipped) }))
 }
 
 const TABLE = '/proc/net/tcp'
@@ -52,32 +52,39 @@ const FIN_WAIT_1 = '04'
 function queuedInKernel({ port }: Rig): number {
   if (!existsSync(TABLE)) return 0
   const localPort = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
-  const rows = readFileSync(TABLE, 'latin1').split('\n').map(row => row.trim().split(/\s+/))
+  const rows = readFileSync(TABLE, 'latin1')
+    .split('\n')
+    .map(row => row.trim().split(/\s+/))
   return rows.filter(row => row[1]?.endsWith(localPort) && row[3] === FIN_WAIT_1).length
 }
 
-await t.test('a reader that stops is reset when its backlog is full, and the others get everything', async t => {
-  const log = new Journal()
-  const rig = await openServer(t, { log, maxBacklogBytes: 100_000 })
-  const [stopped, other] = [1, 2].map(() => new RawConnection(t, rig.port).write(request(rig, 'GET /msgbus/a?slow=close')))
-  if (stopped === undefined || other === undefined) throw new Error('no readers')
-  for (const reader of [stopped, other]) await reader.matched(`--${rig.server.bus.boundary}\r\n`)
-  stopped.socket.pause()
-  const isOut = (): boolean => log.entries.some(({ event }) => event === 'sub.slow')
-  const count = await flood(rig, isOut)
-  t.strictSame((await log.until('sub.slow')).fields['reason'], 'backlog')
-  t.equal(log.entries.filter(({ event }) => event === 'sub.slow').length, 1)
-  await log.until('unsub')
-  t.equal(queuedInKernel(rig), 0, 'nothing is left in the queue of the kernel')
-  stopped.socket.resume()
-  await stopped.closed()
-  await other.matched(new RegExp(`Msgbus-Id: \\w+-${count}\r\n\r\nx+\r\n--`))
-  t.strictSame(
-    receipts(other.text).map(({ seq }) => seq),
-    Array.from({ length: count }, (_, at) => at + 1),
-  )
-  t.notOk(other.isClosed)
-})
+await t.test(
+  'a reader that stops is reset when its backlog is full, and the others get everything',
+  async t => {
+    const log = new Journal()
+    const rig = await openServer(t, { log, maxBacklogBytes: 100_000 })
+    const [stopped, other] = [1, 2].map(() =>
+      new RawConnection(t, rig.port).write(request(rig, 'GET /msgbus/a?slow=close')),
+    )
+    if (stopped === undefined || other === undefined) throw new Error('no readers')
+    for (const reader of [stopped, other]) await reader.matched(`--${rig.server.bus.boundary}\r\n`)
+    stopped.socket.pause()
+    const isOut = (): boolean => log.entries.some(({ event }) => event === 'sub.slow')
+    const count = await flood(rig, isOut)
+    t.strictSame((await log.until('sub.slow')).fields['reason'], 'backlog')
+    t.equal(log.entries.filter(({ event }) => event === 'sub.slow').length, 1)
+    await log.until('unsub')
+    t.equal(queuedInKernel(rig), 0, 'nothing is left in the queue of the kernel')
+    stopped.socket.resume()
+    await stopped.closed()
+    await other.matched(new RegExp(`Msgbus-Id: \\w+-${count}\r\n\r\nx+\r\n--`))
+    t.strictSame(
+      receipts(other.text).map(({ seq }) => seq),
+      Array.from({ length: count }, (_, at) => at + 1),
+    )
+    t.notOk(other.isClosed)
+  },
+)
 
 await t.test('a reader that stops and goes on is told how many messages it lost', async t => {
   const rig = await openServer(t, { maxBacklogBytes: 100_000 })
@@ -121,7 +128,13 @@ await t.test('a reader that takes nothing for the time allowed is reset, however
 await t.test('whoever sends its headers slowly, or nothing, is told so and closed', async t => {
   const rig = await openServer(t, { headersTimeoutMs: 100 })
   const witness = await Witness.open(t, rig)
-  const beginnings = ['', 'P', 'POST /msgbus/a HTTP/1.1\r\n', goodPost(rig, 'a', 'x').slice(0, -5), '\r\n\r\n']
+  const beginnings = [
+    '',
+    'P',
+    'POST /msgbus/a HTTP/1.1\r\n',
+    goodPost(rig, 'a', 'x').slice(0, -5),
+    '\r\n\r\n',
+  ]
   const silent = beginnings.map(bytes => new RawConnection(t, rig.port).write(bytes))
   const answered = new RawConnection(t, rig.port).write(`${goodPost(rig, 'a', 'x')}GET`)
   for (const [at, connection] of silent.entries()) {
@@ -146,37 +159,56 @@ await t.test('a byte now and then does not extend the time for the headers', asy
   checkRefusal(t, await connection.closed(), 408, 'a trickle')
 })
 
-await t.test('bodies that would take more than all may hold together are refused before they are read', async t => {
-  const rig = await openServer(t, { maxBodiesTotalBytes: 1000, maxBodyBytes: 1000 })
-  const witness = await Witness.open(t, rig)
-  const slow = new RawConnection(t, rig.port)
-  slow.write(request(rig, 'POST /msgbus/a', ['Content-Type: text/plain', 'Content-Length: 900', 'Expect: 100-continue']))
-  await slow.matched('100 Continue')
-  const waiting = ['Content-Type: text/plain', 'Content-Length: 200', 'Expect: 100-continue']
-  const refused = checkRefusal(t, await send(t, rig, request(rig, 'POST /msgbus/a', waiting)), 503, 'declared')
-  const seconds = Number(refused.headers.get('retry-after'))
-  t.ok(Number.isInteger(seconds) && seconds >= 5 && seconds <= 15, 'later, and not all at once')
-  const growing = request(rig, 'POST /msgbus/a', ['Content-Type: text/plain', 'Transfer-Encoding: chunked'])
-  checkRefusal(t, await send(t, rig, `${growing}${chunk('x'.repeat(200))}`), 503, 'growing')
-  const part = `--B\r\nContent-Type: text/plain\r\n\r\n${'x'.repeat(200)}`
-  const parts = request(rig, 'POST /msgbus/a', ['Content-Type: multipart/mixed; boundary=B', 'Content-Length: 9999'], part)
-  checkRefusal(t, await send(t, rig, parts), 503, 'an unfinished part')
-  const fits = goodPost(rig, 'a', 'y'.repeat(80), [CLOSE])
-  t.equal(parse(await send(t, rig, fits)).status, 204, 'what fits beside is taken')
-  slow.socket.resetAndDestroy()
-  // What the other one held is free when its end has been noticed.
-  const again = goodPost(rig, 'b', 'z'.repeat(1000), [CLOSE])
-  let status = 503
-  while (status === 503) status = parse(await send(t, rig, again)).status
-  t.equal(status, 204)
-  await witness.saw(
-    [
-      { channel: 'a', body: 'y'.repeat(80) },
-      { channel: 'b', body: 'z'.repeat(1000) },
-    ],
-    'bodies',
-  )
-})
+await t.test(
+  'bodies that would take more than all may hold together are refused before they are read',
+  async t => {
+    const rig = await openServer(t, { maxBodiesTotalBytes: 1000, maxBodyBytes: 1000 })
+    const witness = await Witness.open(t, rig)
+    const slow = new RawConnection(t, rig.port)
+    slow.write(
+      request(rig, 'POST /msgbus/a', [
+        'Content-Type: text/plain',
+        'Content-Length: 900',
+        'Expect: 100-continue',
+      ]),
+    )
+    await slow.matched('100 Continue')
+    const waiting = ['Content-Type: text/plain', 'Content-Length: 200', 'Expect: 100-continue']
+    const refused = checkRefusal(
+      t,
+      await send(t, rig, request(rig, 'POST /msgbus/a', waiting)),
+      503,
+      'declared',
+    )
+    const seconds = Number(refused.headers.get('retry-after'))
+    t.ok(Number.isInteger(seconds) && seconds >= 5 && seconds <= 15, 'later, and not all at once')
+    const growing = request(rig, 'POST /msgbus/a', ['Content-Type: text/plain', 'Transfer-Encoding: chunked'])
+    checkRefusal(t, await send(t, rig, `${growing}${chunk('x'.repeat(200))}`), 503, 'growing')
+    const part = `--B\r\nContent-Type: text/plain\r\n\r\n${'x'.repeat(200)}`
+    const parts = request(
+      rig,
+      'POST /msgbus/a',
+      ['Content-Type: multipart/mixed; boundary=B', 'Content-Length: 9999'],
+      part,
+    )
+    checkRefusal(t, await send(t, rig, parts), 503, 'an unfinished part')
+    const fits = goodPost(rig, 'a', 'y'.repeat(80), [CLOSE])
+    t.equal(parse(await send(t, rig, fits)).status, 204, 'what fits beside is taken')
+    slow.socket.resetAndDestroy()
+    // What the other one held is free when its end has been noticed.
+    const again = goodPost(rig, 'b', 'z'.repeat(1000), [CLOSE])
+    let status = 503
+    while (status === 503) status = parse(await send(t, rig, again)).status
+    t.equal(status, 204)
+    await witness.saw(
+      [
+        { channel: 'a', body: 'y'.repeat(80) },
+        { channel: 'b', body: 'z'.repeat(1000) },
+      ],
+      'bodies',
+    )
+  },
+)
 
 await t.test('of many uploads that are cut off, none goes on holding its place', async t => {
   const rig = await openServer(t, { maxBodiesTotalBytes: 1000, maxBodyBytes: 1000 })
@@ -191,61 +223,78 @@ await t.test('of many uploads that are cut off, none goes on holding its place',
   }
 })
 
-await t.test('near the limit of connections one is asked to come back, past it dropped, and then it is well again', async t => {
-  const log = new Journal()
-  const rig = await openServer(t, { maxConnections: 10, log })
-  const open = async (): Promise<RawConnection> => {
-    const connection = new RawConnection(t, rig.port)
-    await once(connection.socket, 'connect')
-    return connection
-  }
-  const readers: RawConnection[] = []
-  for (let count = 0; count < 9; count++) {
-    const reader = (await open()).write(request(rig, 'GET /msgbus/a'))
-    await reader.matched(`--${rig.server.bus.boundary}\r\n`)
-    readers.push(reader)
-  }
-  const tenth = await open()
-  const eleventh = await open()
-  t.equal(await eleventh.closed(), '', 'dropped without a word')
-  const refused = checkRefusal(t, await tenth.write(goodPost(rig, 'a', 'x')).closed(), 503, 'near the limit')
-  t.match(refused.body, /^MSGBUS_BUSY: /)
-  const seconds = Number(refused.headers.get('retry-after'))
-  t.ok(Number.isInteger(seconds) && seconds >= 5 && seconds <= 15)
-  await log.until('conn.limit')
-  t.notOk(readers.some(reader => reader.isClosed), 'those who were there stay')
-  readers.pop()?.socket.destroy()
-  readers.pop()?.socket.destroy()
-  let status = 503
-  while (status === 503) status = parse(await send(t, rig, goodPost(rig, 'a', 'well again', [CLOSE]))).status
-  t.equal(status, 204)
-  for (const reader of readers) await reader.matched('well again')
-})
+await t.test(
+  'near the limit of connections one is asked to come back, past it dropped, and then it is well again',
+  async t => {
+    const log = new Journal()
+    const rig = await openServer(t, { maxConnections: 10, log })
+    const open = async (): Promise<RawConnection> => {
+      const connection = new RawConnection(t, rig.port)
+      await once(connection.socket, 'connect')
+      return connection
+    }
+    const readers: RawConnection[] = []
+    for (let count = 0; count < 9; count++) {
+      const reader = (await open()).write(request(rig, 'GET /msgbus/a'))
+      await reader.matched(`--${rig.server.bus.boundary}\r\n`)
+      readers.push(reader)
+    }
+    const tenth = await open()
+    const eleventh = await open()
+    t.equal(await eleventh.closed(), '', 'dropped without a word')
+    const refused = checkRefusal(
+      t,
+      await tenth.write(goodPost(rig, 'a', 'x')).closed(),
+      503,
+      'near the limit',
+    )
+    t.match(refused.body, /^MSGBUS_BUSY: /)
+    const seconds = Number(refused.headers.get('retry-after'))
+    t.ok(Number.isInteger(seconds) && seconds >= 5 && seconds <= 15)
+    await log.until('conn.limit')
+    t.notOk(
+      readers.some(reader => reader.isClosed),
+      'those who were there stay',
+    )
+    readers.pop()?.socket.destroy()
+    readers.pop()?.socket.destroy()
+    let status = 503
+    while (status === 503)
+      status = parse(await send(t, rig, goodPost(rig, 'a', 'well again', [CLOSE]))).status
+    t.equal(status, 204)
+    for (const reader of readers) await reader.matched('well again')
+  },
+)
 
 await t.test('a limit of one connection serves one', async t => {
   const rig = await openServer(t, { maxConnections: 1 })
   t.equal(parse(await send(t, rig, goodPost(rig, 'a', 'x', [CLOSE]))).status, 204)
 })
 
-await t.test('a server that closes leaves no connection behind, not even of readers that do not read', async t => {
-  const server = createServer()
-  const http = createHttpServer(server.handle)
-  const sockets: Socket[] = []
-  http.on('connection', (socket: Socket) => sockets.push(socket))
-  http.listen(0, '127.0.0.1')
-  t.teardown(() => http.close())
-  await once(http, 'listening')
-  const { port } = http.address() as AddressInfo
-  const rig = { server, port, host: `127.0.0.1:${port}` }
-  const readers = Array.from({ length: 20 }, () => new RawConnection(t, port).write(request(rig, 'GET /msgbus/a')))
-  for (const reader of readers) await reader.matched(`--${server.bus.boundary}\r\n`)
-  for (const reader of readers.slice(10)) reader.socket.pause()
-  await flood(rig)
-  const closed = Promise.all(sockets.map(socket => once(socket, 'close')))
-  await server.close()
-  await closed
-  t.ok(sockets.every(socket => socket.destroyed))
-})
+await t.test(
+  'a server that closes leaves no connection behind, not even of readers that do not read',
+  async t => {
+    const server = createServer()
+    const http = createHttpServer(server.handle)
+    const sockets: Socket[] = []
+    http.on('connection', (socket: Socket) => sockets.push(socket))
+    http.listen(0, '127.0.0.1')
+    t.teardown(() => http.close())
+    await once(http, 'listening')
+    const { port } = http.address() as AddressInfo
+    const rig = { server, port, host: `127.0.0.1:${port}` }
+    const readers = Array.from({ length: 20 }, () =>
+      new RawConnection(t, port).write(request(rig, 'GET /msgbus/a')),
+    )
+    for (const reader of readers) await reader.matched(`--${server.bus.boundary}\r\n`)
+    for (const reader of readers.slice(10)) reader.socket.pause()
+    await flood(rig)
+    const closed = Promise.all(sockets.map(socket => once(socket, 'close')))
+    await server.close()
+    await closed
+    t.ok(sockets.every(socket => socket.destroyed))
+  },
+)
 
 const STARVED = `
 const { createServer } = await import(process.argv[2])
@@ -265,7 +314,9 @@ await t.test('without descriptors left some are turned away, and afterwards it i
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
   const { host, port } = new URL(line.toString().trim())
   const rig = { port: Number(port), host }
-  const readers = Array.from({ length: 100 }, () => new RawConnection(t, rig.port).write(request(rig, 'GET /msgbus/a')))
+  const readers = Array.from({ length: 100 }, () =>
+    new RawConnection(t, rig.port).write(request(rig, 'GET /msgbus/a')),
+  )
   const outcomes = await Promise.all(
     readers.map(reader =>
       reader.matched('\r\n\r\n').then(

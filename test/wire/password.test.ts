@@ -67,9 +67,18 @@ await t.test('without the password nothing is published, read, described or fetc
   }
   const user = basic('user', PASSWORD)
   checkRefusal(t, await send(t, rig, goodPost(rig, 'a', 'x', [user, user])), 400, 'twice the right one')
-  checkRefusal(t, await send(t, rig, goodPost(rig, 'a', 'x', [basic('user', 'x'.repeat(60_000))])), 431, '64 KiB')
+  checkRefusal(
+    t,
+    await send(t, rig, goodPost(rig, 'a', 'x', [basic('user', 'x'.repeat(60_000))])),
+    431,
+    '64 KiB',
+  )
   t.equal(parse(await send(t, rig, request(rig, 'HEAD /msgbus/a'))).status, 401)
-  t.equal(parse(await send(t, rig, request(rig, 'OPTIONS /msgbus/a', [CLOSE]))).status, 204, 'a preflight has none')
+  t.equal(
+    parse(await send(t, rig, request(rig, 'OPTIONS /msgbus/a', [CLOSE]))).status,
+    204,
+    'a preflight has none',
+  )
   const waiting = request(rig, 'POST /msgbus/a', ['Content-Length: 1', 'Expect: 100-continue'])
   await checkClosed(t, rig, waiting, 'a body that waits to be asked for')
   await witness.saw([], 'without the password')
@@ -82,7 +91,12 @@ await t.test('with the password everybody is who they say they are', async t => 
     const lines = [basic(user, PASSWORD).replace('Basic', user === 'bob' ? 'bASIC  ' : 'Basic'), CLOSE]
     t.equal(parse(await send(t, rig, goodPost(rig, 'a', user, lines))).status, 204, user)
   }
-  checkRefusal(t, await send(t, rig, goodPost(rig, 'a', 'x', [basic('a\nb', PASSWORD)])), 400, 'a name that is none')
+  checkRefusal(
+    t,
+    await send(t, rig, goodPost(rig, 'a', 'x', [basic('a\nb', PASSWORD)])),
+    400,
+    'a name that is none',
+  )
   await witness.saw(
     [
       { channel: 'a', from: 'alice', body: 'alice' },
@@ -93,15 +107,23 @@ await t.test('with the password everybody is who they say they are', async t => 
   )
 })
 
-await t.test('without a server password every password will do, and credentials that cannot be read name nobody', async t => {
-  const rig = await openServer(t)
-  const witness = await Witness.open(t, rig)
-  for (const line of [basic('alice', 'x'), 'Authorization: Bearer x', encoded('no colon'), 'Authorization: Basic !']) {
-    t.equal(parse(await send(t, rig, goodPost(rig, 'a', 'x', [line, CLOSE]))).status, 204, line)
-  }
-  const nobody = { channel: 'a', body: 'x' }
-  await witness.saw([{ ...nobody, from: 'alice' }, nobody, nobody, nobody], 'credentials')
-})
+await t.test(
+  'without a server password every password will do, and credentials that cannot be read name nobody',
+  async t => {
+    const rig = await openServer(t)
+    const witness = await Witness.open(t, rig)
+    for (const line of [
+      basic('alice', 'x'),
+      'Authorization: Bearer x',
+      encoded('no colon'),
+      'Authorization: Basic !',
+    ]) {
+      t.equal(parse(await send(t, rig, goodPost(rig, 'a', 'x', [line, CLOSE]))).status, 204, line)
+    }
+    const nobody = { channel: 'a', body: 'x' }
+    await witness.saw([{ ...nobody, from: 'alice' }, nobody, nobody, nobody], 'credentials')
+  },
+)
 
 await t.test('neither password nor credentials show in the log or in an answer', async t => {
   const log = new Journal()

@@ -3,7 +3,14 @@
 
 import { connect, type Socket } from 'node:net'
 import type { Test } from 'tap'
-import { createServer, type Log, type LogFields, type LogLevel, type Server, type ServerOptions } from '../../src/index.ts'
+import {
+  createServer,
+  type Log,
+  type LogFields,
+  type LogLevel,
+  type Server,
+  type ServerOptions,
+} from '../../src/index.ts'
 
 /** Nothing that is waited for may take longer, on a busy machine too. Only a failing test ever waits so long. */
 const MAX_WAIT_MS = 15_000
@@ -110,7 +117,12 @@ export function request({ host }: Place, line: string, headers: readonly string[
 }
 
 /** A publish that nothing is wrong with. */
-export function goodPost(place: Place, channel: string, body: string, headers: readonly string[] = []): string {
+export function goodPost(
+  place: Place,
+  channel: string,
+  body: string,
+  headers: readonly string[] = [],
+): string {
   const lines = ['Content-Type: text/plain', `Content-Length: ${body.length}`, ...headers]
   return request(place, `POST /msgbus/${channel}`, lines, body)
 }

@@ -67,14 +67,38 @@ export function standardFormat(boundary: string): PartFormat {
 const SHOWN_IN_A_TAB =
   /^(?:text\/(?:html|plain|css|xml|javascript)|image\/.+|application\/(?:json|xml|xhtml\+xml))$/i
 
-/** The standard form without the messages that a browser tab would turn into downloads. */
+/**
+ * The standard form without the messages that a browser tab would turn into downloads, and with a byte order mark on
+ * UTF-8 text that is more than ASCII.
+ */
 export function documentFormat(boundary: string): PartFormat {
   const standard = standardFormat(boundary)
   return {
     ...standard,
     part: (message, options) =>
-      SHOWN_IN_A_TAB.test(essence(message.type)) ? standard.part(message, options) : null,
+      SHOWN_IN_A_TAB.test(essence(message.type)) ? standard.part(withMark(message), options) : null,
   }
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+// Firefox does not read the charset of a part. It guesses, and never UTF-8; a byte order mark is what it believes. XML
+// and JSON are UTF-8 to it anyway. No text is translated from another charset: a boundary might come out.
+function withMark(message: Message): Message {
+  const { type, body } = message
+  const charset = /;\s*charset="?([^";\s]+)/i.exec(type)?.[1] ?? 'utf-8'
+  if (!/^text\/(?!xml)/i.test(type) || !/^utf-?8$/i.test(charset)) return message
+  let text: string
+  try {
+    text = UTF8.decode(body)
+  } catch {
+    // It is not what it says, and a guess is all there is.
+    return message
+  }
+  const isAscii = text.length === body.length
+  return isAscii || text.startsWith('\ufeff')
+    ? message
+    : { ...message, body: new TextEncoder().encode(`\ufeff${text}`) }
 }
 
 /**

@@ -15,16 +15,12 @@ export const MAX_ANIMATION_PIXELS = 2 ** 28
 // A few hundred bytes make a scan that costs a decoder a walk over the whole picture. Real encoders write about 10.
 const MAX_JPEG_SCANS = 64
 
-// Chromium takes fewer bytes for no picture at all, whatever they are.
-const MIN_PICTURE_BYTES = 14
-
 /**
  * Whether a part with these bytes leaves an `<img>` alive in Chromium and Firefox: the picture is one of the four
  * formats, complete, at most 16,384 pixels wide and high and 2^25 pixels in area. What follows its end is not looked
  * at. Takes time in proportion to the length, and never throws.
  */
 export function isPicture(bytes: Uint8Array): boolean {
-  if (bytes.length < MIN_PICTURE_BYTES) return false
   switch (uint32(bytes, 0)) {
     case PNG_START:
       return isPng(bytes)

@@ -2,7 +2,7 @@
 // what can be told of a page from its pixels. Page code is given as text, since these files know no DOM. Not a test.
 
 import { inflateSync } from 'node:zlib'
-import { type Browser, chromium, firefox, type Page } from 'playwright-core'
+import { type Browser, chromium, firefox, type Locator, type Page } from 'playwright-core'
 import type { Test } from 'tap'
 import { needs } from '../needs.ts'
 import type { Color } from './frames.ts'
@@ -71,6 +71,14 @@ export async function untilPixel(page: Page, x: number, y: number, color: Color)
     if (Date.now() > deadline)
       throw new Error(`Waited too long for ${color.join()} at ${x},${y}: found ${found.join()}`)
   }
+}
+
+/** Waits until the middle of an element is about of a color. */
+export async function untilElement(element: Locator, color: Color): Promise<void> {
+  const box = await element.boundingBox()
+  if (box === null) throw new Error('Cannot find the middle of an element that is not shown')
+  const [x, y] = [Math.floor(box.x + box.width / 2), Math.floor(box.y + box.height / 2)]
+  await untilPixel(element.page(), x, y, color)
 }
 
 function launch(name: BrowserName): Promise<Browser> {

@@ -23,15 +23,24 @@ export interface BusOptions extends ServerOptions {
 }
 
 /** Starts a bus, closed with the test. */
-export async function openBus(t: Test, { pages = {}, listen = {}, ...options }: BusOptions = {}): Promise<Bus> {
+export async function openBus(
+  t: Test,
+  { pages = {}, listen = {}, ...options }: BusOptions = {},
+): Promise<Bus> {
   const [host] = HOSTS
   const bus = await start(t, { rootDir: t.testdir(pages), allowedHosts: [host], ...options }, listen)
   return { ...bus, url: `http://127.0.0.1:${bus.port}`, namedUrl: `http://${host}:${bus.port}` }
 }
 
-/** Publishes without HTTP; text is sent as UTF-8. */
-export function publish({ server }: Bus, channel: string, type: string, body: string | Uint8Array, sender: string | null = null): void {
-  server.bus.publish({ channel, type, sender, body: Buffer.from(body) })
+/** Publishes without HTTP, and returns the id; text is sent as UTF-8. */
+export function publish(
+  { server }: Bus,
+  channel: string,
+  type: string,
+  body: string | Uint8Array,
+  sender: string | null = null,
+): string {
+  return server.bus.publish({ channel, type, sender, body: Buffer.from(body) }).id
 }
 
 export interface Site {

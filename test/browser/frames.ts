@@ -25,8 +25,8 @@ export function jpeg([red, green, blue]: Color): Buffer {
     `ffd8ffdb004300${'01'.repeat(64)}`,
     'ffc00011080008000803011100021100031100',
     // Twelve codes of four bits for the size of a mean, and one of a single bit that ends the block.
-    `ffc4001f00000000${'0c'}${'00'.repeat(12)}000102030405060708090a0b`,
-    `ffc4001410${'01'}${'00'.repeat(15)}00`,
+    `ffc4001f000000000c${'00'.repeat(12)}000102030405060708090a0b`,
+    `ffc400141001${'00'.repeat(16)}`,
     'ffda000c03010002000300003f00',
   ]
   return Buffer.concat([
@@ -83,5 +83,5 @@ function binary(value: number, digitCount: number): string {
 }
 
 function reversed(digits: string): string {
-  return [...digits].reverse().join('')
+  return Array.from(digits).reverse().join('')
 }

@@ -1,11 +1,11 @@
 // An <img> on the URL of a channel, in real browsers: which pictures it shows, when, and what it survives. What counts is
 // the color of a pixel.
 
-import type { Browser, Locator, Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { isPicture } from '../../src/codec/picture.ts'
 import { get, subscribe } from '../wire/server.ts'
-import { browserNames, openBrowser, openPage, untilPixel } from './browsers.ts'
+import { browserNames, openBrowser, openPage, untilElement, untilPixel } from './browsers.ts'
 import { type Bus, type BusOptions, openBus, publish } from './bus.ts'
 import { BLUE, type Color, gif, GREEN, jpeg, png, RED, webp, YELLOW } from './frames.ts'
 
@@ -15,7 +15,7 @@ interface Watched {
   readonly bus: Bus
   readonly page: Page
   /** Waits until the `<img>` shows a color. */
-  shows(color: Color): Promise<void>
+  readonly shows: (color: Color) => Promise<void>
 }
 
 /** Opens a page of the bus with an `<img>`, and waits until that is subscribed. */
@@ -31,18 +31,14 @@ async function watch(
   return { bus, page, shows: color => untilPixel(page, 50, 50, color) }
 }
 
-/** Waits until the middle of an element has a color. */
-async function untilElement(page: Page, locator: Locator, color: Color): Promise<void> {
-  const box = await locator.boundingBox()
-  if (box === null) throw new Error('Cannot find the middle of an element that is not shown')
-  await untilPixel(page, Math.floor(box.x + box.width / 2), Math.floor(box.y + box.height / 2), color)
-}
-
 /** What may be published to a channel of pictures and is none that a browser could show. */
 const NO_PICTURES: readonly (readonly [type: string, body: string | Uint8Array])[] = [
   ['text/plain', 'text'],
   ['text/html', '<!doctype html><title>page</title><h1>page</h1>'],
-  ['image/svg+xml', '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8"/></svg>'],
+  [
+    'image/svg+xml',
+    '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8"/></svg>',
+  ],
   ['image/png', 'junk that is called a picture'],
   ['image/png', ''],
   ['image/png', png(BLUE).subarray(0, 40)],
@@ -59,29 +55,35 @@ for (const name of browserNames) {
     const browser = await openBrowser(t, name)
     if (browser === null) return
 
-    await t.test('a JPEG frame shows before the next one is published, and each next one replaces it', async t => {
-      const { bus, shows } = await watch(t, browser)
-      for (const color of [RED, GREEN, BLUE, GREEN]) {
-        publish(bus, 'cam', 'image/jpeg', jpeg(color))
-        await shows(color)
-      }
-      t.pass('each was seen before the next one existed')
-    })
+    await t.test(
+      'a JPEG frame shows before the next one is published, and each next one replaces it',
+      async t => {
+        const { bus, shows } = await watch(t, browser)
+        for (const color of [RED, GREEN, BLUE, GREEN]) {
+          publish(bus, 'cam', 'image/jpeg', jpeg(color))
+          await shows(color)
+        }
+        t.pass('each was seen before the next one existed')
+      },
+    )
 
-    await t.test('PNG, GIF, WebP and JPEG follow each other, whatever type they were published as', async t => {
-      const { bus, shows } = await watch(t, browser)
-      const frames = [
-        ...(['image/png', 'image/x-unknown'] as const).map(type => [type, png(RED), RED] as const),
-        ...[['image/gif', gif(GREEN), GREEN] as const, ['image/webp', webp(BLUE), BLUE] as const],
-        ...[['image/jpeg', jpeg(YELLOW), YELLOW] as const, ['image/jpeg', gif(RED), RED] as const],
-        ...[['image/gif', webp(GREEN), GREEN] as const, ['image/png', png(BLUE), BLUE] as const],
-      ]
-      for (const [type, body, color] of frames) {
-        publish(bus, 'cam', type, body)
-        await shows(color)
-      }
-      t.pass('each was seen before the next one existed')
-    })
+    await t.test(
+      'PNG, GIF, WebP and JPEG follow each other, whatever type they were published as',
+      async t => {
+        const { bus, shows } = await watch(t, browser)
+        const frames = [
+          ...(['image/png', 'image/x-unknown'] as const).map(type => [type, png(RED), RED] as const),
+          ...[['image/gif', gif(GREEN), GREEN] as const, ['image/webp', webp(BLUE), BLUE] as const],
+          ...[['image/jpeg', jpeg(YELLOW), YELLOW] as const, ['image/jpeg', gif(RED), RED] as const],
+          ...[['image/gif', webp(GREEN), GREEN] as const, ['image/png', png(BLUE), BLUE] as const],
+        ]
+        for (const [type, body, color] of frames) {
+          publish(bus, 'cam', type, body)
+          await shows(color)
+        }
+        t.pass('each was seen before the next one existed')
+      },
+    )
 
     await t.test('what is no picture neither blanks the picture nor stops the next one', async t => {
       const { bus, page, shows } = await watch(t, browser)
@@ -143,15 +145,18 @@ for (const name of browserNames) {
       t.pass('the new one shows')
     })
 
-    await t.test('off loopback, where no Sec-Fetch headers are sent, an <img> is told by its Accept', async t => {
-      const { bus, shows } = await watch(t, browser, { isNamed: true })
-      publish(bus, 'cam', 'text/plain', 'text')
-      for (const color of [RED, GREEN]) {
-        publish(bus, 'cam', 'image/jpeg', jpeg(color))
-        await shows(color)
-      }
-      t.pass('only frames arrive')
-    })
+    await t.test(
+      'off loopback, where no Sec-Fetch headers are sent, an <img> is told by its Accept',
+      async t => {
+        const { bus, shows } = await watch(t, browser, { isNamed: true })
+        publish(bus, 'cam', 'text/plain', 'text')
+        for (const color of [RED, GREEN]) {
+          publish(bus, 'cam', 'image/jpeg', jpeg(color))
+          await shows(color)
+        }
+        t.pass('only frames arrive')
+      },
+    )
 
     await t.test('?as=image shows pictures in a tab and in a frame', async t => {
       const { bus, page } = await watch(t, browser, {
@@ -165,8 +170,8 @@ for (const name of browserNames) {
         publish(bus, 'cam', 'text/html', '<h1>page</h1>')
         publish(bus, 'cam', 'image/jpeg', jpeg(color))
         await opened
-        await untilElement(tab, tab.locator('img'), color)
-        await untilElement(page, page.frameLocator('iframe').locator('img'), color)
+        await untilElement(tab.locator('img'), color)
+        await untilElement(page.frameLocator('iframe').locator('img'), color)
       }
       t.pass('each was seen before the next one existed')
     })
@@ -178,7 +183,8 @@ for (const name of browserNames) {
       publish(bus, 'cam', 'image/jpeg', frame)
       await shows(RED)
       // Another stream of the same server, so this one has had about as many by then.
-      for (let count = 0; count < 10; count++) t.ok((await stream.readChunk()).startsWith(frame.toString('latin1')))
+      for (let count = 0; count < 10; count++)
+        t.ok((await stream.readChunk()).startsWith(frame.toString('latin1')))
       await shows(RED)
       publish(bus, 'cam', 'image/png', png(GREEN))
       await shows(GREEN)

@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import t from 'tap'
 import { createServer } from '../../src/index.ts'
 import {
@@ -269,6 +269,29 @@ await t.test(
 await t.test('a limit of one connection serves one', async t => {
   const rig = await openServer(t, { maxConnections: 1 })
   t.equal(parse(await send(t, rig, goodPost(rig, 'a', 'x', [CLOSE]))).status, 204)
+})
+
+await t.test('a peer that never closes its side keeps no place after it was refused', async t => {
+  const rig = await openServer(t, { maxConnections: 1 })
+  const refused = [
+    'junk\r\n\r\n',
+    request(rig, 'POST /msgbus/a', ['Content-Type: text/plain', 'Transfer-Encoding: chunked'], '0x1\r\n'),
+    request(rig, 'POST /msgbus/a', ['Content-Type: text/plain', 'Transfer-Encoding: gzip']),
+    goodPost(rig, 'a', 'x', ['Expect: a miracle']),
+  ]
+  for (const bytes of refused) {
+    const socket = connect({ port: rig.port, host: '127.0.0.1', allowHalfOpen: true })
+    socket.on('error', () => undefined)
+    t.teardown(() => {
+      socket.destroy()
+    })
+    socket.resume().write(bytes)
+    await once(socket, 'end')
+    let text = ''
+    while (text === '') text = await send(t, rig, goodPost(rig, 'a', 'x', [CLOSE]))
+    t.equal(parse(text).status, 204, JSON.stringify(bytes.slice(0, 10)))
+    socket.destroy()
+  }
 })
 
 await t.test(

@@ -31,6 +31,13 @@ async function refuseAll(t: Test, rig: Rig, rows: readonly Row[], name: string):
 
 const LAST_CHUNK = '0\r\n\r\n'
 
+await t.test('an empty transfer encoding is refused', async t => {
+  const rig = await openServer(t)
+  const text = await send(t, rig, request(rig, 'POST /msgbus/a', ['Transfer-Encoding:'], LAST_CHUNK))
+  // The parser of Node 24 refuses it by itself.
+  checkRefusal(t, text, text.startsWith('HTTP/1.1 400') ? 400 : 501, 'empty')
+})
+
 await t.test('a body whose end can be read in two ways is refused, and so is all behind it', async t => {
   const rig = await openServer(t)
   const post = (header: string, body: string): string =>
@@ -40,7 +47,7 @@ await t.test('a body whose end can be read in two ways is refused, and so is all
     post(`Content-Length: ${value}`, 'x'),
     400,
   ])
-  const codings = ['gzip, chunked', 'chunked;q=1', '"chunked"', 'identity', 'xchunked', 'gzip', ''].map(
+  const codings = ['gzip, chunked', 'chunked;q=1', '"chunked"', 'identity', 'xchunked', 'gzip'].map(
     (value): Row => [`encoding "${value}"`, post(`Transfer-Encoding: ${value}`, LAST_CHUNK), 501],
   )
   const chunks = [

@@ -1,6 +1,7 @@
 // Keeps a page reading a channel: connects again when the stream ends or breaks, later and later, until it is told to
 // stop. What was published meanwhile is missed. Runs in browsers.
 
+import { MsgbusError } from '../src/errors.ts'
 import { type ReceivedMessage, readStream } from './stream.ts'
 
 const FIRST_DELAY_MS = 500
@@ -16,16 +17,19 @@ export interface FollowOptions {
 export async function follow(url: string, { onMessage, onState, signal }: FollowOptions): Promise<void> {
   let delayMs = FIRST_DELAY_MS
   onState('connecting')
-  while (!signal.aborted) {
+  const isStopped = (): boolean => signal.aborted
+  while (!isStopped()) {
     try {
       const onOpen = (): void => {
         delayMs = FIRST_DELAY_MS
         onState('connected')
       }
       for await (const message of readStream(url, { signal, onOpen })) onMessage(message)
-    } catch {
-      // Whatever broke it, the answer is the same, and the state says it.
+    } catch (error) {
+      // A stream that breaks is what this is for; anything else is a fault of the page and belongs on its console.
+      if (!(error instanceof MsgbusError || error instanceof TypeError || isStopped())) throw error
     }
+    if (isStopped()) return
     onState('disconnected, trying again')
     await pause(delayMs * (0.5 + Math.random() / 2), signal)
     delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)
@@ -34,10 +38,12 @@ export async function follow(url: string, { onMessage, onState, signal }: Follow
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise(resolve => {
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener('abort', () => {
+    const finish = (): void => {
       clearTimeout(timer)
+      signal.removeEventListener('abort', finish)
       resolve()
-    })
+    }
+    const timer = setTimeout(finish, ms)
+    signal.addEventListener('abort', finish)
   })
 }

@@ -54,13 +54,18 @@ export async function* readStream(
     },
   })
   const reader = response.body.getReader()
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) break
-    parser.push(value)
-    yield* messages.splice(0)
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      parser.push(value)
+      yield* messages.splice(0)
+    }
+    parser.end()
+  } finally {
+    // Whatever ended it: a browser has few connections per host, and this would keep one.
+    await reader.cancel()
   }
-  parser.end()
 }
 
 const LOCATION_PREFIX = '/msgbus/'

@@ -1,15 +1,13 @@
 // The server put together: one bus, its protocols, the gate before them and the listeners that feed it. Usable on its
 // own or inside somebody else's `node:http` server. It reads no configuration file, no arguments and no signals.
 
-import { type IncomingMessage, type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http'
-import type { Socket } from 'node:net'
+import type { RequestListener } from 'node:http'
 import { Bus } from './bus/bus.ts'
 import { defaultConfig } from './config/load.ts'
 import type { Config } from './config/schema.ts'
 import type { ListenerProtocol } from './config/values.ts'
-import { MsgbusError } from './errors.ts'
 import { ConnectionLimit } from './http/connection-limit.ts'
-import { type Exchange, retryAfter } from './http/exchange.ts'
+import { Dispatcher } from './http/dispatcher.ts'
 import { Gate } from './http/gate.ts'
 import { Intake } from './http/intake.ts'
 import { type Listener, openListener } from './http/listener.ts'
@@ -68,26 +66,31 @@ export class Server {
   readonly #ownsBus: boolean
   readonly #settings: Settings
   readonly #log: Log
-  readonly #gate: Gate
+  readonly #intake: Intake
+  readonly #dispatcher: Dispatcher
   readonly #streams: Streams
   readonly #connections: ConnectionLimit
   readonly #mounts: Router
   readonly #nativeOnly: Router
   readonly #listeners: Listener[] = []
-  readonly #lastAnswers = new WeakMap<Socket, ServerResponse>()
 
   constructor({ bus: givenBus, prefix = '/msgbus/', log = silentLog, ...given }: ServerOptions) {
     const bus = givenBus ?? new Bus()
     this.#ownsBus = givenBus === undefined
-    const settings: Settings = { ...defaultConfig(), ...given }
+    const settings = checkSettings(given)
     this.bus = bus
     this.#settings = settings
     this.#log = rationed(log)
-    this.#gate = new Gate({ ...settings, log: this.#log })
     this.#connections = new ConnectionLimit(settings.maxConnections)
-    const intake = new Intake(settings.maxBodiesTotalBytes)
-    this.#streams = new Streams({ ...settings, intake, log: this.#log })
-    const native = createNative({ ...settings, bus, intake, streams: this.#streams, log })
+    this.#intake = new Intake(settings.maxBodiesTotalBytes)
+    this.#streams = new Streams({ ...settings, intake: this.#intake, log: this.#log })
+    this.#dispatcher = new Dispatcher({
+      gate: new Gate(settings),
+      streams: this.#streams,
+      connections: this.#connections,
+      log: this.#log,
+    })
+    const native = createNative({ ...settings, bus, intake: this.#intake, streams: this.#streams, log })
     const files = settings.rootDir === null ? null : this.#openFiles(settings.rootDir, log)
     this.#mounts = new Router([{ prefix, handle: native.handle }], files)
     this.#nativeOnly = new Router([{ prefix: '/', handle: native.handle }], null)
@@ -98,7 +101,7 @@ export class Server {
    * 404, or a file if there is a document root.
    */
   readonly handle: RequestListener = (req, res) => {
-    this.#handle(this.#mounts, req, res, false)
+    this.#dispatcher.dispatch(this.#mounts, { req, res, expectsContinue: false })
   }
 
   /**
@@ -119,9 +122,9 @@ export class Server {
       port,
       pem,
       connections: this.#connections,
-      handle: (req, res, expectsContinue) => {
-        if (this.#refusesSurplus(req, res)) return
-        this.#handle(router, req, res, expectsContinue)
+      log: this.#log,
+      handle: arrival => {
+        this.#dispatcher.dispatch(router, arrival)
       },
     })
     this.#listeners.push(listener)
@@ -138,15 +141,14 @@ export class Server {
    * whatever is left. Closing twice is allowed. A bus that was given stays open.
    */
   async close(drainMs = 0): Promise<void> {
-    const closed = Promise.all(this.#listeners.map(listener => listener.close()))
-    this.#streams.close(drainMs / 2)
+    const closed = [...this.#listeners.map(listener => listener.close()), this.#streams.close(drainMs / 2)]
+    this.#intake.close()
     const deadline = setTimeout(() => {
       this.#streams.destroy()
       for (const listener of this.#listeners) listener.destroy()
     }, drainMs)
-    await closed
+    await Promise.all(closed)
     clearTimeout(deadline)
-    this.#streams.destroy()
     if (this.#ownsBus) this.bus.close()
   }
 
@@ -166,54 +168,27 @@ export class Server {
       files(req, res)
     }
   }
+}
 
-  #handle(router: Router, req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
-    // A second request on a stream's connection could never be answered, but would be carried out.
-    if (this.#streams.owns(req.socket)) {
-      this.#log.write('info', 'http.pipelined_stream', { peer: req.socket.remoteAddress ?? '' })
-      req.socket.destroy()
-      return
-    }
-    // Behind an answer that closes the connection nothing is carried out [RFC 9112 §9.6]: if the request before was
-    // refused, what looks like the next one may be bytes that somebody smuggled in.
-    if (this.#lastAnswers.get(req.socket)?.shouldKeepAlive === false) {
-      req.resume()
-      return
-    }
-    this.#lastAnswers.set(req.socket, res)
-    const exchange = this.#gate.admit(req, res, expectsContinue)
-    if (exchange === null) return
-    router.route(exchange).catch((error: unknown) => {
-      this.#refuse(exchange, error)
-    })
-  }
+const NUMBERS = [
+  ...(['headersTimeoutMs', 'heartbeatMs', 'keepAliveMs', 'writeTimeoutMs', 'maxConnections'] as const),
+  ...(['maxBacklogBytes', 'maxBodiesTotalBytes', 'maxBodyBytes', 'maxFormBytes'] as const),
+]
 
-  #refuse(exchange: Exchange, error: unknown): void {
-    if (error instanceof MsgbusError) {
-      this.#log.write('info', 'http.refused', {
-        peer: exchange.req.socket.remoteAddress ?? '',
-        code: error.code,
-      })
-      exchange.refuse(error)
-      return
+// Flags and files are checked as they are read; what code gives is checked here.
+function checkSettings(given: Partial<Settings>): Settings {
+  const settings: Settings = { ...defaultConfig(), ...withoutUndefined(given) }
+  for (const name of NUMBERS) {
+    const value = settings[name]
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new RangeError(`Cannot set "${name}": current value is ${value}, whole numbers from 1 allowed`)
     }
-    // A fault of ours: told to the operator in full, to the peer only as such.
-    this.#log.write('error', 'http.fault', {
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    })
-    if (exchange.res.headersSent) exchange.req.socket.destroy()
-    else exchange.answer(500, ['Connection', 'close'], STATUS_CODES[500] ?? '')
   }
+  return settings
+}
 
-  #refusesSurplus(req: IncomingMessage, res: ServerResponse): boolean {
-    if (!this.#connections.isSurplus(req.socket)) return false
-    this.#log.write('warn', 'conn.limit', { maxConnections: this.#settings.maxConnections })
-    const text = 'MSGBUS_BUSY: Too many connections: try again later\n'
-    res.writeHead(503, [
-      ...['Retry-After', retryAfter(), 'Connection', 'close'],
-      ...['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', `${text.length}`],
-    ])
-    res.end(text)
-    return true
-  }
+function withoutUndefined(given: Partial<Settings>): Partial<Settings> {
+  return Object.fromEntries(
+    Object.entries(given).filter(([, value]: [string, unknown]) => value !== undefined),
+  )
 }

@@ -6,7 +6,7 @@ import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { Bus, createServer, Filter, type Message, parseMatcher, type Server } from '../src/index.ts'
-import { ask, connect, publish, requestText, subscribe } from './wire/server.ts'
+import { ask, chunk, connect, publish, requestText, subscribe } from './wire/server.ts'
 
 /** Somebody else's server: what is below /push/ is ours, the rest is theirs. */
 async function embed(t: Test, server: Server): Promise<{ readonly port: number }> {
@@ -72,6 +72,35 @@ await t.test('closing ends the streams and leaves the other server alone', async
     503,
   )
   await server.close()
+})
+
+await t.test('closing takes its time for many embedded streams, and ends each in good order', async t => {
+  const server = createServer({ prefix: '/push/' })
+  const host = await embed(t, server)
+  const streams = await Promise.all(Array.from({ length: 5 }, () => subscribe(t, host, '/push/foo')))
+  server.bus.publish({ channel: 'foo', type: 'a/b', sender: null, body: Buffer.from('last words') })
+  await server.close(60_000)
+  for (const stream of streams) {
+    const text = await stream.readToEnd()
+    t.match(text, /last words/)
+    t.ok(text.endsWith(`26\r\n--${server.bus.boundary}--\r\n\r\n0\r\n\r\n`))
+  }
+})
+
+await t.test('closing ends a publish that would never end, and says why', async t => {
+  const server = createServer({ prefix: '/push/' })
+  const host = await embed(t, server)
+  const stream = await subscribe(t, host, '/push/cam')
+  const camera = await connect(t, host)
+  const type = 'Content-Type: multipart/x-mixed-replace; boundary=B'
+  camera.send(requestText('POST', '/push/cam', { headers: [type, 'Transfer-Encoding: chunked'] }))
+  camera.send(chunk('--B\r\nContent-Type: a/b\r\nContent-Length: 1\r\n\r\nx\r\n--B\r\n'))
+  await stream.readPart(server.bus.boundary)
+  const closed = server.close(60_000)
+  const answer = await camera.readAnswer()
+  t.equal(answer.status, 503)
+  t.match(answer.body, /^MSGBUS_CLOSED: .*1 parts? before it were published/)
+  await closed
 })
 
 await t.test('what code publishes reaches subscribers over HTTP, and the other way round', async t => {
@@ -146,6 +175,10 @@ await t.test('several listeners of one server serve one bus, and close with it',
 await t.test('misuse is told at once', t => {
   for (const prefix of ['', 'push/', '/push', '/pu sh/', '/push/?']) {
     t.throws(() => createServer({ prefix }), TypeError, prefix)
+  }
+  for (const value of [NaN, 0, -1, 1.5, Infinity]) {
+    t.throws(() => createServer({ maxBodyBytes: value }), RangeError)
+    t.throws(() => createServer({ heartbeatMs: value }), RangeError)
   }
   t.end()
 })

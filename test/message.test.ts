@@ -83,6 +83,7 @@ await t.test('a type made to be hard to read costs no time', t => {
     `a/b${'; c=d'.repeat(49)};?`,
     `a/b; c="${'\\"'.repeat(120)}`,
     `a/b;${' \t'.repeat(120)}x`,
+    `a/b${'; '.repeat(120)}=`,
   ]) {
     t.equal(checkType(type), 'application/octet-stream')
   }

@@ -34,10 +34,16 @@ export class Bus {
   readonly #epoch = randomBytes(6).toString('hex')
   readonly #lanesOfPath = new Map<string, Set<Lane>>()
   readonly #lanesOfEncoder = new Map<Encoder, Map<string, Lane>>()
+  readonly #onFault: (error: unknown) => void
   #waiting: Lane[] = []
   #seq = 0
   #treeCount = 0
   #isClosed = false
+
+  /** @param onFault Told when an encoder or a sink throws, which neither may; by default it is thrown where nobody catches. */
+  constructor({ onFault = throwLater }: { readonly onFault?: (error: unknown) => void } = {}) {
+    this.#onFault = onFault
+  }
 
   /**
    * Accepts a message and returns it with its id. Subscriptions get it before the turn of the event loop ends; this
@@ -46,25 +52,25 @@ export class Bus {
    *   cannot be carried; `MSGBUS_CLOSED` once `close()` was called.
    */
   publish(draft: Draft): Message {
-    this.check(draft)
-    const message: Message = {
-      id: `${this.#epoch}-${++this.#seq}`,
-      channel: draft.channel,
-      time: Date.now(),
-      type: checkType(draft.type),
-      sender: draft.sender,
-      body: draft.body,
-    }
-    this.#offer(message, message.channel)
-    if (this.#treeCount > 0) this.#offerToTrees(message)
-    return message
+    return this.#accept(draft, this.check(draft))
   }
 
-  /** Throws what {@link publish} would throw, and publishes nothing: for drafts that go together or not at all. */
-  check(draft: Draft): void {
+  /**
+   * Accepts several messages, in order, or none of them.
+   * @throws {MsgbusError} as {@link publish}, for the first that cannot be carried.
+   */
+  publishAll(drafts: readonly Draft[]): readonly Message[] {
+    const types = drafts.map(draft => this.check(draft))
+    return drafts.map((draft, at) => this.#accept(draft, types[at] ?? draft.type))
+  }
+
+  /**
+   * Throws what {@link publish} would throw, and publishes nothing.
+   * @returns The type that the message will carry.
+   */
+  check(draft: Draft): string {
     if (this.#isClosed) throw new MsgbusError('MSGBUS_CLOSED', 'Cannot publish: the bus is shutting down')
     checkChannel(draft.channel)
-    checkType(draft.type)
     checkSender(draft.sender)
     // A body with the delimiter in it could forge messages on other channels, with other senders.
     if (asBuffer(draft.body).includes(this.#boundaryBytes)) {
@@ -73,6 +79,15 @@ export class Bus {
         'Cannot publish: the body contains the boundary of this bus',
       )
     }
+    return checkType(draft.type)
+  }
+
+  #accept({ channel, sender, body }: Draft, type: string): Message {
+    const id = `${this.#epoch}-${++this.#seq}`
+    const message: Message = { id, channel, time: Date.now(), type, sender, body }
+    this.#offer(message, channel)
+    if (this.#treeCount > 0) this.#offerToTrees(message)
+    return message
   }
 
   /** Starts a subscription: the sink gets every matching message that is published from now on, in order. */
@@ -128,7 +143,7 @@ export class Bus {
     const lanes = this.#lanesOfPath.get(path)
     if (lanes === undefined) return
     for (const lane of lanes) {
-      if (!lane.offer(message)) continue
+      if (!lane.offer(message, this.#seq)) continue
       if (this.#waiting.push(lane) === 1) setImmediate(this.#flush)
     }
   }
@@ -136,8 +151,21 @@ export class Bus {
   readonly #flush = (): void => {
     const waiting = this.#waiting
     this.#waiting = []
-    for (const lane of waiting) lane.flush()
+    for (const lane of waiting) {
+      try {
+        lane.flush()
+      } catch (error) {
+        // Somebody's encoder or sink: not the fault of the readers of other lanes, who get theirs all the same.
+        this.#onFault(error)
+      }
+    }
   }
+}
+
+function throwLater(error: unknown): void {
+  process.nextTick(() => {
+    throw error
+  })
 }
 
 function isTree(path: string): boolean {

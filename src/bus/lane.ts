@@ -15,7 +15,7 @@ export class Lane {
   readonly #encoder: Encoder
   readonly #sinks = new Set<Sink>()
   #pending: Message[] = []
-  #lastOffered: Message | null = null
+  #lastSeq = 0
 
   constructor(filter: Filter, encoder: Encoder) {
     this.#filter = filter
@@ -38,11 +38,12 @@ export class Lane {
 
   /**
    * Takes a message if the filter lets it through. A message that several of the lane's paths match is taken once.
+   * @param seq Grows with every message of the bus.
    * @returns True when it is the first to wait, so that somebody has to call `flush` at the end of the turn.
    */
-  offer(message: Message): boolean {
-    if (this.#lastOffered === message) return false
-    this.#lastOffered = message
+  offer(message: Message, seq: number): boolean {
+    if (this.#lastSeq === seq) return false
+    this.#lastSeq = seq
     if (!this.#filter.matches(message)) return false
     return this.#pending.push(message) === 1
   }

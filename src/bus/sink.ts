@@ -12,6 +12,7 @@ import type { Message } from '../message.ts'
 export interface Encoder {
   /**
    * @param skippedCount Messages that this one reader lost right before this one; 0 for everybody else.
+   * Never throws.
    * @returns The bytes, or null when this format leaves the message out.
    */
   encode(message: Message, skippedCount: number): Uint8Array | null

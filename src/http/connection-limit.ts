@@ -15,7 +15,8 @@ function shareOf(maxConnections: number, share: number): number {
 export class ConnectionLimit {
   readonly #maxConnections: number
   readonly #countOfAddress = new Map<string, number>()
-  readonly #surplus = new WeakSet<Socket>()
+  // By their ends, since over TLS a request comes on another object than the connection that was let in.
+  readonly #surplus = new Set<string>()
   #count = 0
 
   constructor(maxConnections: number) {
@@ -32,17 +33,19 @@ export class ConnectionLimit {
     }
     this.#count++
     this.#countOfAddress.set(address, addressCount)
+    const ends = endsOf(socket)
     socket.on('close', () => {
+      this.#surplus.delete(ends)
       this.#leave(address)
     })
     // One machine must not take all the places; a proxy on this one may.
     const isGreedy = !isLoopback(address) && addressCount > shareOf(this.#maxConnections, SHARE_PER_ADDRESS)
-    if (isGreedy || this.#count > shareOf(this.#maxConnections, SOFT_SHARE)) this.#surplus.add(socket)
+    if (isGreedy || this.#count > shareOf(this.#maxConnections, SOFT_SHARE)) this.#surplus.add(ends)
   }
 
   /** True for a connection that was let in only to be told that there is no room. */
   isSurplus(socket: Socket): boolean {
-    return this.#surplus.has(socket)
+    return this.#surplus.size > 0 && this.#surplus.has(endsOf(socket))
   }
 
   #leave(address: string): void {
@@ -51,4 +54,8 @@ export class ConnectionLimit {
     if (left > 0) this.#countOfAddress.set(address, left)
     else this.#countOfAddress.delete(address)
   }
+}
+
+function endsOf({ remoteAddress = '', remotePort = 0, localPort = 0 }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localPort}`
 }

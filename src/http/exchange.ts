@@ -2,7 +2,7 @@
 // owes on each answer. Streams do not go through here once they run.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { MsgbusError } from '../errors.ts'
+import type { MsgbusError } from '../errors.ts'
 import type { Credentials } from './credentials.ts'
 import type { Target } from './target.ts'
 
@@ -104,23 +104,24 @@ export class Exchange {
     this.res.end(this.method === 'HEAD' ? undefined : html)
   }
 
-  /**
-   * Answers with what went wrong and closes the connection, because a body may be on its way that nobody will read.
-   * @throws whatever it was given, if no peer can have caused it.
-   */
-  refuse(error: unknown): void {
-    if (!(error instanceof MsgbusError)) throw error
+  /** Answers with what the peer did wrong and closes the connection: a body may be on its way that nobody will read. */
+  refuse({ status, code, message }: MsgbusError): void {
+    this.#answerLast(status, headersOf(code), `${code}: ${message}`)
+  }
+
+  /** Answers that something went wrong here, without saying what, and closes the connection. */
+  fail(): void {
+    this.#answerLast(500, [], 'The server failed to serve this request')
+  }
+
+  #answerLast(status: number, headers: readonly string[], text: string): void {
     if (this.res.headersSent || this.req.socket.destroyed) {
       this.req.socket.destroy()
       return
     }
     // [RFC 9112 §9.6] Marks the answer as the last one: what was sent behind this request is not carried out.
     this.res.shouldKeepAlive = false
-    this.answer(
-      error.status,
-      [...headersOf(error.code), 'Connection', 'close'],
-      `${error.code}: ${error.message}`,
-    )
+    this.answer(status, [...headers, 'Connection', 'close'], text)
   }
 }
 

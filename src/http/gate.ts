@@ -4,7 +4,6 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { MsgbusError } from '../errors.ts'
-import type { Log } from '../log.ts'
 import { credentialsOf, PasswordRule } from './credentials.ts'
 import { Exchange } from './exchange.ts'
 import { HostList } from './host-list.ts'
@@ -16,8 +15,20 @@ export interface GateOptions {
   readonly allowedHosts: readonly string[]
   readonly allowedOrigins: readonly string[]
   readonly password: string | null
-  /** Told of every refusal. */
-  readonly log: Log
+}
+
+/** A request as it came in. */
+export interface Arrival {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  /** True when the client waits for `100 Continue` before it sends its body. */
+  readonly expectsContinue: boolean
+}
+
+/** What became of it. */
+export interface Admission {
+  readonly exchange: Exchange
+  readonly refusal: { readonly error: unknown } | null
 }
 
 const ROOT: Target = { path: '/', query: '', authority: null }
@@ -26,17 +37,16 @@ export class Gate {
   readonly #hosts: HostList
   readonly #origins: OriginRule
   readonly #password: PasswordRule
-  readonly #log: Log
 
-  constructor({ allowedHosts, allowedOrigins, password, log }: GateOptions) {
+  constructor({ allowedHosts, allowedOrigins, password }: GateOptions) {
     this.#hosts = new HostList(allowedHosts)
     this.#origins = new OriginRule(allowedOrigins)
     this.#password = new PasswordRule(password)
-    this.#log = log
   }
 
-  /** @returns null when the request was refused and answered. */
-  admit(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): Exchange | null {
+  /** Makes an exchange of a request. With a refusal it is good for answering only. */
+  admit({ req, res, expectsContinue }: Arrival): Admission {
+    const common = { req, res, expectsContinue }
     let corsHeaders: readonly string[] = []
     try {
       const target = this.#check(req)
@@ -44,24 +54,11 @@ export class Gate {
       const credentials = credentialsOf(req)
       // A preflight never carries credentials, and its answer tells nothing.
       if (req.method !== 'OPTIONS') this.#password.check(credentials)
-      return new Exchange({ req, res, target, credentials, corsHeaders, expectsContinue })
+      return { exchange: new Exchange({ ...common, target, credentials, corsHeaders }), refusal: null }
     } catch (error) {
-      this.#logRefusal(req, error)
-      new Exchange({ req, res, target: ROOT, credentials: null, corsHeaders, expectsContinue }).refuse(error)
-      return null
+      const exchange = new Exchange({ ...common, target: ROOT, credentials: null, corsHeaders })
+      return { exchange, refusal: { error } }
     }
-  }
-
-  // With what an operator needs who has to add a name or an origin; never with credentials.
-  #logRefusal({ headers, socket }: IncomingMessage, error: unknown): void {
-    if (!(error instanceof MsgbusError)) return
-    const { host = '', origin = '' } = headers
-    this.#log.write('info', 'http.refused', {
-      peer: socket.remoteAddress ?? '',
-      code: error.code,
-      host,
-      origin,
-    })
   }
 
   #check(req: IncomingMessage): Target {

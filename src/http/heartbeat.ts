@@ -1,7 +1,7 @@
 // One clock for the heartbeats of all streams. It spreads them over the period, so that ten thousand idle streams are
 // a trickle of writes and not a burst.
 
-/** Something that wants to be reminded once a period. */
+/** Something that wants to be reminded twice a period. */
 export interface Beating {
   beat(): void
 }
@@ -15,9 +15,12 @@ export class Heartbeat {
   #added = 0
 
   constructor(periodMs: number) {
-    this.#clock = setInterval(() => {
-      for (const beating of this.#slot(this.#tick++)) beating.beat()
-    }, periodMs / SLOT_COUNT)
+    this.#clock = setInterval(
+      () => {
+        for (const beating of this.#slot(this.#tick++)) beating.beat()
+      },
+      periodMs / 2 / SLOT_COUNT,
+    )
     this.#clock.unref()
   }
 

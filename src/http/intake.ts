@@ -30,6 +30,7 @@ interface Progress {
 
 /** A body that is being taken in. */
 interface Reading {
+  readonly isEndless: boolean
   /** Null while nothing is due, as between two parts of an endless body. */
   progress(): Progress | null
   fail(error: MsgbusError): void
@@ -40,6 +41,7 @@ export class Intake {
   readonly #deadlines: BodyDeadlines
   readonly #readings = new Set<Reading>()
   #heldBytes = 0
+  #isClosed = false
   #clock: NodeJS.Timeout | null = null
 
   /** @param maxTotalBytes Bytes of all unfinished bodies together. */
@@ -67,19 +69,20 @@ export class Intake {
   /**
    * Hands a body on as it arrives, and resolves once it arrived whole.
    * @param maxBytes Of the whole body; `Infinity` for one that lasts, whose consumer holds and bounds its parts.
-   * @throws as {@link read}, and whatever `onBytes` throws.
+   * @throws as {@link read}, `MSGBUS_CLOSED` for a body that lasts once `close()` was called, and whatever `onBytes` throws.
    */
   async stream(exchange: Exchange, maxBytes: number, consumer: Consumer): Promise<void> {
     const declaredBytes = declaredLength(exchange)
     if (declaredBytes > maxBytes) throw tooLarge(maxBytes)
     const isEndless = maxBytes === Infinity
+    if (isEndless && this.#isClosed) throw closed()
     const hold = new Hold(isEndless ? 0 : declaredBytes, bytes => {
       this.#adjust(bytes)
     })
     const startedMs = performance.now()
     let byteCount = 0
     try {
-      await this.#consume(exchange, {
+      await this.#consume(exchange, isEndless, {
         onBytes: bytes => {
           byteCount += bytes.length
           if (byteCount > maxBytes) throw tooLarge(maxBytes)
@@ -94,8 +97,17 @@ export class Intake {
     }
   }
 
+  /** Ends the bodies that would never end by themselves; the others may still arrive. */
+  close(): void {
+    this.#isClosed = true
+    for (const reading of this.#readings) {
+      if (reading.isEndless) reading.fail(closed())
+    }
+  }
+
   #consume(
     exchange: Exchange,
+    isEndless: boolean,
     { onBytes, progress }: { onBytes: (bytes: Buffer) => void; progress: () => Progress | null },
   ) {
     const { req } = exchange
@@ -119,10 +131,10 @@ export class Intake {
         }
       }
       const incomplete = (): void => {
-        if (!req.complete)
-          finish(new MsgbusError('MSGBUS_BODY_INCOMPLETE', 'The body ended before it was complete'))
+        // After the end this changes nothing; before it, even a body that is complete will never be read.
+        finish(new MsgbusError('MSGBUS_BODY_INCOMPLETE', 'The body ended before it was complete'))
       }
-      const reading: Reading = { progress, fail: finish }
+      const reading: Reading = { isEndless, progress, fail: finish }
       this.#watch(reading)
       req.on('data', onData)
       req.on('end', () => {
@@ -197,6 +209,10 @@ function declaredLength({ req }: Exchange): number {
   if (length !== undefined) return Number(length)
   if (req.headers['transfer-encoding'] !== undefined) return 0
   throw new MsgbusError('MSGBUS_LENGTH_REQUIRED', 'A body needs a Content-Length or chunked encoding')
+}
+
+function closed(): MsgbusError {
+  return new MsgbusError('MSGBUS_CLOSED', 'The server is shutting down')
 }
 
 function tooLarge(maxBytes: number): MsgbusError {

@@ -10,16 +10,16 @@ import {
 import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { SecureContextOptions } from 'node:tls'
+import { describeFault, type Log } from '../log.ts'
 import type { ConnectionLimit } from './connection-limit.ts'
 import { OpenConnections } from './open-connections.ts'
 import { ALLOWED_METHODS } from './exchange.ts'
+import type { Arrival } from './gate.ts'
 
 const MAX_HEADER_BYTES = 16 * 1024
 const CHECK_INTERVAL_MS = 1_000
 const TLS_HANDSHAKE_MS = 10_000
 const ACCEPT_BACKLOG = 4_096
-
-export type Handle = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean) => void
 
 export interface ListenerOptions {
   readonly address: string
@@ -30,7 +30,8 @@ export interface ListenerOptions {
   readonly headersTimeoutMs: number
   readonly keepAliveMs: number
   readonly connections: ConnectionLimit
-  readonly handle: Handle
+  readonly log: Log
+  readonly handle: (arrival: Arrival) => void
 }
 
 export interface Listener {
@@ -57,6 +58,10 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
       server.off('error', reject)
       resolve()
     })
+  })
+  // A connection that could not be accepted (no descriptors, no buffers) is that one's misfortune, not the server's end.
+  server.on('error', error => {
+    options.log.write('error', 'listener.fault', { error: describeFault(error) })
   })
   const closed = new Promise<void>(resolve => {
     server.once('close', resolve)
@@ -105,7 +110,7 @@ function createServer(
   server.maxHeadersCount = 0
   const take = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
     open.setAnswer(req.socket, res)
-    handle(req, res, expectsContinue)
+    handle({ req, res, expectsContinue })
   }
   server.on('request', (req: IncomingMessage, res: ServerResponse) => {
     take(req, res, false)
@@ -122,10 +127,10 @@ function createServer(
   })
   server.on(pem === null ? 'connection' : 'secureConnection', (socket: Socket) => {
     open.addCarrier(socket)
-    connections.admit(socket)
   })
   server.on('connection', (socket: Socket) => {
     open.addSocket(socket)
+    connections.admit(socket)
   })
   server.on('clientError', (error: ParserError, socket: Socket) => {
     refuse(socket, open.lastAnswer(socket), errorAnswer(error))

@@ -18,9 +18,9 @@ export const SLOW_POLICIES: readonly SlowPolicy[] = ['drop', 'latest', 'close']
 export interface StreamSinkOptions {
   readonly socket: Socket
   readonly slow: SlowPolicy
-  /** Bytes that may wait for this reader before `slow` decides. One message more may be taken. */
+  /** Bytes that may wait for this reader before `slow` decides. One batch more may be taken. */
   readonly maxBacklogBytes: number
-  /** A reader that takes no byte for this long, while some wait, is cut off. */
+  /** A reader that takes no byte for this long, while some wait, is cut off. Counts from when the wait is noticed. */
   readonly writeTimeoutMs: number
   /** Encodes anew what follows a loss, with the notice of it. */
   readonly encoder: Encoder
@@ -48,6 +48,8 @@ export class StreamSink implements Sink {
   #last: Message | null = null
   #pingCount = 0
   #bytesAtBeat = 0
+  #hasPinged = false
+  #isCutOff = false
 
   constructor(options: StreamSinkOptions) {
     this.#options = options
@@ -56,24 +58,31 @@ export class StreamSink implements Sink {
   }
 
   write(batch: Batch): void {
-    const socket = this.#socket
-    if (socket.writableLength !== 0 && !this.#takes(batch)) return
+    if (this.#socket.writableLength !== 0 && !this.#takes(batch)) return
     this.#put(this.#skippedCount === 0 ? batch.bytes : this.#withNotice(batch))
     if (this.#repeatsLast) this.#last = batch.messages.at(-1) ?? null
   }
 
-  /** Called once per heartbeat period: writes something if nothing else was written since. */
+  /**
+   * Called twice per heartbeat period: writes something if nothing was written for at least half of it, and then not
+   * again before a whole one is over.
+   */
   beat(): void {
     const { bytesWritten, writableLength } = this.#socket
-    if (bytesWritten !== this.#bytesAtBeat) {
-      this.#bytesAtBeat = bytesWritten
-      this.#pingCount = 0
+    if (writableLength > 0) {
+      this.#watch()
       return
     }
-    if (writableLength > 0 || this.#pingCount >= MAX_PINGS) return
+    const isActive = bytesWritten !== this.#bytesAtBeat
+    const hasPinged = this.#hasPinged
+    this.#bytesAtBeat = bytesWritten
+    this.#hasPinged = false
+    if (isActive) this.#pingCount = 0
+    if (isActive || hasPinged || this.#pingCount >= MAX_PINGS) return
     const bytes = this.#repeatsLast ? this.#lastBytes() : this.#options.ping(++this.#pingCount)
     if (bytes === null) return
-    this.#socket.write(bytes)
+    this.#put(bytes)
+    this.#hasPinged = true
     this.#bytesAtBeat = this.#socket.bytesWritten
   }
 
@@ -82,19 +91,21 @@ export class StreamSink implements Sink {
     return this.#last === null ? null : this.#options.encoder.encode(this.#last, 0)
   }
 
-  /** The reader took no byte for a while although some wait. */
-  cutOff(): void {
-    this.#cutOff('timeout')
+  /** The socket had no activity for a while: the end of a reader that takes nothing although something waits. */
+  cutOffIdle(): void {
+    if (this.#isLagging) this.#cutOff('timeout')
   }
 
+  // Only what the socket takes for more than it should hold is looked after at once. The rest may be under way already
+  // (over TLS it always is), and is met by the next message or beat.
   #put(bytes: Uint8Array): void {
-    const socket = this.#socket
-    socket.write(bytes)
-    if (socket.writableLength !== 0 && !this.#isLagging) this.#startLagging()
+    if (!this.#socket.write(bytes) && this.#socket.writableLength !== 0) this.#watch()
   }
 
   #takes(batch: Batch): boolean {
     const { slow, maxBacklogBytes } = this.#options
+    if (this.#isCutOff) return false
+    this.#watch()
     if (slow === 'latest') {
       this.#skippedCount += batch.messages.length - (this.#latest === null ? 1 : 0)
       this.#latest = batch.messages.at(-1) ?? null
@@ -115,7 +126,8 @@ export class StreamSink implements Sink {
 
   // Node's idle timer of a socket is restarted by every byte the kernel takes, which nothing else public shows; its
   // first expiry after a write only looks for such progress, hence half the time.
-  #startLagging(): void {
+  #watch(): void {
+    if (this.#isLagging) return
     this.#isLagging = true
     this.#socket.setTimeout(this.#options.writeTimeoutMs / 2)
     this.#socket.write(EMPTY, this.#onDrained)
@@ -139,6 +151,7 @@ export class StreamSink implements Sink {
   }
 
   #cutOff(reason: 'backlog' | 'timeout'): void {
+    this.#isCutOff = true
     this.#options.onSlow(reason)
     // A plain close would leave what the kernel still holds, megabytes, in its send queue.
     resetConnection(this.#socket)

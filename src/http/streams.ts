@@ -57,14 +57,11 @@ export class Streams {
   readonly #open = new Set<OpenStream>()
   readonly #sockets = new WeakSet<Socket>()
   #isClosed = false
+  #onEmpty: (() => void) | null = null
 
   constructor(options: StreamsOptions) {
     this.#options = options
     this.#heartbeat = new Heartbeat(options.heartbeatMs)
-  }
-
-  get count(): number {
-    return this.#open.size
   }
 
   /** True when the socket is or is about to be a stream: whatever else comes in on it must not be answered. */
@@ -79,8 +76,7 @@ export class Streams {
   async open(request: StreamRequest): Promise<void> {
     const { req, res } = request.exchange
     this.#sockets.add(req.socket)
-    if (this.#isClosed)
-      throw new MsgbusError('MSGBUS_CLOSED', 'Cannot subscribe: the server is shutting down')
+    this.#checkOpen()
     if (res.socket === null) {
       throw new MsgbusError(
         'MSGBUS_PIPELINED_STREAM',
@@ -88,31 +84,53 @@ export class Streams {
       )
     }
     if (hasBody(request.exchange)) await this.#options.intake.read(request.exchange, MAX_GET_BODY_BYTES)
+    this.#checkOpen()
     // Whatever else came in the same segment, a second request or junk, is met before the head goes out: then the
     // connection is gone by now, and nobody ever reads an error text in the middle of a stream.
-    process.nextTick(() => {
-      if (!req.socket.destroyed) this.#start(request)
-    })
+    await nextTick()
+    if (!req.socket.destroyed) this.#start(request)
   }
 
-  /** Ends all streams, over `spreadMs` at most, so that their readers do not all come back at once. */
-  close(spreadMs: number): void {
+  /**
+   * Ends all streams, over `spreadMs` at most, so that their readers do not all come back at once. Resolves when the last
+   * connection is closed.
+   */
+  close(spreadMs: number): Promise<void> {
     this.#isClosed = true
     this.#heartbeat.close()
+    const empty = new Promise<void>(resolve => {
+      this.#onEmpty = resolve
+    })
+    if (this.#open.size === 0) this.#onEmpty?.()
+    // What was published in this turn of the event loop still goes out first.
+    setImmediate(() => {
+      this.#endAll(spreadMs)
+    })
+    return empty
+  }
+
+  #endAll(spreadMs: number): void {
     const streams = [...this.#open]
     const stepMs = Math.min(1, spreadMs / streams.length)
     for (const [at, stream] of streams.entries()) {
-      if (at * stepMs < 1) stream.end()
-      else
-        setTimeout(() => {
-          stream.end()
-        }, at * stepMs)
+      if (at * stepMs < 1) {
+        stream.end()
+        continue
+      }
+      setTimeout(() => {
+        stream.end()
+      }, at * stepMs)
     }
   }
 
   /** Cuts off every stream that is still there. */
   destroy(): void {
     for (const { socket } of this.#open) resetConnection(socket)
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed)
+      throw new MsgbusError('MSGBUS_CLOSED', 'Cannot subscribe: the server is shutting down')
   }
 
   #start(request: StreamRequest): void {
@@ -146,7 +164,7 @@ export class Streams {
     })
     // Node's own listener would close the connection in good order, behind all that waits; this one keeps it from that.
     exchange.res.on('timeout', () => {
-      sink.cutOff()
+      sink.cutOffIdle()
     })
     const subscription = request.subscribe(sink)
     const endBeating = this.#heartbeat.add(sink)
@@ -169,8 +187,17 @@ export class Streams {
     socket.on('close', () => {
       finish()
       this.#open.delete(stream)
+      if (this.#open.size === 0) this.#onEmpty?.()
     })
+    // Asked for before the end was announced, but opened after it.
+    if (this.#isClosed) stream.end()
   }
+}
+
+function nextTick(): Promise<void> {
+  return new Promise(resolve => {
+    process.nextTick(resolve)
+  })
 }
 
 function head({ exchange, contentType }: StreamRequest): Buffer {

@@ -1,13 +1,13 @@
 // Servers for the tests with real browsers: a bus on a free port whose own origin has the pages that a test needs, and
 // a site of somebody else's that knows who asked it for what. Not a test.
 
-import { once } from 'node:events'
-import { createServer, type IncomingMessage } from 'node:http'
+import { EventEmitter, once } from 'node:events'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
 import { start, type TestServer } from '../wire/server.ts'
 import type { ListenOptions, ServerOptions } from '../../src/server.ts'
-import { HOSTS } from './browsers.ts'
+import { HOSTS, MAX_WAIT_MS } from './browsers.ts'
 
 export interface Bus extends TestServer {
   /** Of 127.0.0.1, without a slash at the end. */
@@ -43,26 +43,52 @@ export function publish(
   return server.bus.publish({ channel, type, sender, body: Buffer.from(body) }).id
 }
 
-export interface Site {
-  readonly port: number
-  /** Method and path of every request so far. */
-  readonly requests: readonly string[]
-}
+/** Pages of a site by path. */
+export type Pages = Readonly<Record<string, { readonly type: string; readonly body: string }>>
 
-/** Starts a web server that is not ours, closed with the test. It has these pages and answers anything else with 404. */
-export async function openSite(t: Test, pages: Readonly<Record<string, string>> = {}): Promise<Site> {
-  const requests: string[] = []
-  const server = createServer((req: IncomingMessage, res) => {
-    requests.push(`${req.method ?? ''} ${req.url ?? ''}`)
-    const page = pages[req.url ?? '']
-    res.writeHead(page === undefined ? 404 : 200, { 'Content-Type': 'text/html; charset=utf-8' })
-    res.end(page)
+/** A web server that is not ours; it knows what it was asked for. */
+export class Site {
+  /** Method and path of every request so far, without those for icons. */
+  readonly requests: string[] = []
+  readonly #news = new EventEmitter()
+  readonly #server = createServer((req, res) => {
+    const request = `${req.method ?? ''} ${req.url ?? ''}`
+    if (req.url !== '/favicon.ico') this.requests.push(request)
+    this.#news.emit('news')
+    const page = this.#pages[req.url ?? '']
+    res.writeHead(page === undefined ? 404 : 200, { 'Content-Type': page?.type ?? 'text/plain' })
+    // Without a body Chromium would call it an error of its own.
+    res.end(page?.body ?? 'There is nothing here')
   })
-  t.teardown(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return { port: (server.address() as AddressInfo).port, requests }
+  readonly #pages: Pages
+
+  private constructor(pages: Pages) {
+    this.#pages = pages
+  }
+
+  /** Starts one on a free port of 127.0.0.1, closed with the test. It has these pages and answers 404 to the rest. */
+  static async open(t: Test, pages: Pages = {}): Promise<Site> {
+    const site = new Site(pages)
+    t.teardown(() => {
+      site.#server.close()
+      site.#server.closeAllConnections()
+    })
+    site.#server.listen(0, '127.0.0.1')
+    await once(site.#server, 'listening')
+    return site
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** Waits until it has been asked for something. */
+  async until(request: string): Promise<void> {
+    const signal = AbortSignal.timeout(MAX_WAIT_MS)
+    while (!this.requests.includes(request)) {
+      await once(this.#news, 'news', { signal }).catch(() => {
+        throw new Error(`Waited too long for ${request}: found ${this.requests.join(', ')}`)
+      })
+    }
+  }
 }

@@ -42,12 +42,17 @@ function jpegBits(value: number): string {
   return `${binary(size, 4)}${size === 0 ? '' : binary(amount, size)}`
 }
 
-/** [W3C PNG] One pixel. */
+/** [W3C PNG] Eight by eight pixels. */
 export function png(color: Color): Buffer {
   return Buffer.concat([
     Buffer.from('89504e470d0a1a0a', 'hex'),
-    pngChunk('IHDR', Buffer.from('00000001000000010802000000', 'hex')),
-    pngChunk('IDAT', deflateSync(Buffer.from([0, ...color]))),
+    pngChunk('IHDR', Buffer.from('00000008000000080802000000', 'hex')),
+    pngChunk(
+      'IDAT',
+      deflateSync(
+        Buffer.concat(Array<Buffer>(8).fill(Buffer.from([0, ...Array<Color>(8).fill(color).flat()]))),
+      ),
+    ),
     pngChunk('IEND', Buffer.alloc(0)),
   ])
 }

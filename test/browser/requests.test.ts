@@ -103,7 +103,8 @@ for (const name of browserNames) {
         { name: 'a.gif', mimeType: 'image/gif', buffer: gif(RED) },
         { name: 'b.png', mimeType: 'image/png', buffer: png(RED) },
       ])
-      await page.getByText('Send files').click()
+      // The driver's own click waits for the navigation that an answer of 204 does not make.
+      await page.getByText('Send files').dispatchEvent('click')
       for (const [type, body] of [
         ['image/gif', gif(RED)],
         ['image/png', png(RED)],
@@ -114,13 +115,13 @@ for (const name of browserNames) {
         t.equal(part.body, body.toString('latin1'))
       }
       t.equal(page.url(), `${bus.url}/`)
-      t.equal(await page.title(), 'ours')
+      t.equal(await page.evaluate('document.title'), 'ours')
     })
 
     await t.test('an HTML form publishes its fields as text', async t => {
       const { bus, page, stream } = await openForm(t, browser)
       await page.locator('textarea').fill('two\nlines: ä')
-      await page.getByText('Send text').click()
+      await page.getByText('Send text').dispatchEvent('click')
       const part = await stream.readPart(bus.server.bus.boundary)
       t.equal(part.headers.get('content-location'), '/msgbus/form/text')
       t.equal(part.headers.get('content-type'), 'text/plain; charset=utf-8')

@@ -316,6 +316,37 @@ await t.test('a sink may publish, subscribe and close while it is written to', a
   t.equal(late.text.split('|').at(-1), 'a=after;', 'what came after it was there')
 })
 
+await t.test('a sink that throws is told of, and is not the misfortune of other readers', async t => {
+  const faults: unknown[] = []
+  const bus = new Bus({ onFault: error => faults.push(error) })
+  const fault = new Error('not written')
+  const bad: Sink = {
+    write: () => {
+      throw fault
+    },
+  }
+  read(bus, 'a', { sink: bad })
+  const { recorder } = read(bus, 'a')
+  put(bus, 'a', '1')
+  await endOfTurn()
+  put(bus, 'a', '2')
+  await endOfTurn()
+  t.equal(recorder.text, 'a=1;|a=2;')
+  t.strictSame(faults, [fault, fault])
+})
+
+await t.test('several drafts are published in order, or none of them', t => {
+  const bus = new Bus()
+  const draft = (body: string) => ({ channel: 'a', type: 'a/b', sender: null, body: Buffer.from(body) })
+  t.strictSame(
+    bus.publishAll([draft('x'), draft('y')]).map(({ id }) => id.split('-')[1]),
+    ['1', '2'],
+  )
+  t.throws(() => bus.publishAll([draft('z'), draft(bus.boundary)]), { code: 'MSGBUS_BODY_BOUNDARY' })
+  t.match(put(bus, 'a').id, /-3$/)
+  t.end()
+})
+
 await t.test('channels may be called what objects of the language have', async t => {
   const bus = new Bus()
   const names = ['__proto__', 'constructor', 'toString', '0', '-1']

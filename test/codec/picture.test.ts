@@ -155,11 +155,7 @@ function webpFrame(picture: Buffer = LOSSY, left = 0, width = 64): Buffer {
 
 const PICTURES: Readonly<Record<string, Buffer>> = {
   png: png(),
-  'png with a palette': palettePng(
-    chunk('PLTE', Buffer.alloc(6)),
-    chunk('tRNS', [0]),
-    chunk('bKGD', [1]),
-  ),
+  'png with a palette': palettePng(chunk('PLTE', Buffer.alloc(6)), chunk('tRNS', [0]), chunk('bKGD', [1])),
   'png with text and colors': png(chunk('cICP', [9, 16, 0, 1]), chunk('tEXt', 'a\0\r\n\r\n--b')),
   'animated png': animatedPng(2, ...SECOND_FRAME),
   jpeg: jpeg(TABLES, frame(), scan()),
@@ -301,7 +297,11 @@ await t.test('an animated png is refused when its frames do not fit or do not ad
     'frame without a width': animatedPng(2, frameControl(1, 0, 8), ...SECOND_FRAME.slice(1)),
     'frame without a height': animatedPng(2, frameControl(1, 8, 0), ...SECOND_FRAME.slice(1)),
     'frame too high': animatedPng(2, frameControl(1, 8, 9), ...SECOND_FRAME.slice(1)),
-    'frame control of 27 bytes': animatedPng(2, frameControl(1, 8, 8, 0, [0, 0, 0]), ...SECOND_FRAME.slice(1)),
+    'frame control of 27 bytes': animatedPng(
+      2,
+      frameControl(1, 8, 8, 0, [0, 0, 0]),
+      ...SECOND_FRAME.slice(1),
+    ),
     'frame data of no bytes': animatedPng(2, frameControl(1), chunk('fdAT', [0, 0, 0, 2])),
     'frame data ahead of the picture': join(
       ...[start, control, frameControl(0), chunk('fdAT', join([0, 0, 0, 1], PIXELS)), end],
@@ -372,7 +372,13 @@ await t.test('a jpeg is refused for what stops a decoder before the pixels', t =
   const passing = [...Array(256).keys()].filter(marker =>
     isPicture(jpeg(TABLES, frame(), segment(marker, [0, 0]), scan())),
   )
-  t.same(passing, [...Array(16).keys()].map(n => 0xe0 + n).toSpliced(0, 0, 0xdd).concat(0xfe))
+  t.same(
+    passing,
+    [...Array(16).keys()]
+      .map(n => 0xe0 + n)
+      .toSpliced(0, 0, 0xdd)
+      .concat(0xfe),
+  )
   const frames = [...Array(256).keys()].filter(marker => isPicture(jpeg(TABLES, frame(GREY, marker), scan())))
   t.same(frames, [0xc0, 0xc1, 0xc2])
   t.end()
@@ -423,6 +429,12 @@ await t.test('a webp is refused for what stops a decoder before the pixels', t =
     'hidden frame': changed(lossy, 20, 0x20),
     'first partition beyond the end': changed(lossy, 21, 0xff, 0xff),
     'start code': changed(lossy, 23, 1, 2, 3),
+    'first byte of the start code': changed(lossy, 23, 0),
+    'last byte of the start code': changed(lossy, 25, 0),
+    'lossy picture of 9 bytes': webp(webpChunk('VP8 ', LOSSY.subarray(8, 17))),
+    'lossless picture of 4 bytes': webp(webpChunk('VP8L', LOSSLESS.subarray(8, 12))),
+    'file that is not WebP': changed(lossy, 8, 0x41),
+    'canvas of 11 bytes': changed(webp(canvas(), LOSSY), 16, 11),
     'no size': changed(lossy, 26, 0, 0, 0, 0),
     'signature of lossless': changed(lossless, 20, 0x2e),
     'version of lossless': changed(lossless, 24, 0xe7),
@@ -442,6 +454,13 @@ await t.test('a webp is refused for what stops a decoder before the pixels', t =
     'animation without frames': animated(WEBP_SETTINGS),
     'short settings': animated(webpChunk('ANIM', [0, 0]), webpFrame()),
     'picture beside the frames': animated(WEBP_SETTINGS, webpFrame(), LOSSY),
+    'lossless picture beside the frames': animated(WEBP_SETTINGS, webpFrame(), LOSSLESS),
+    'transparency beside the frames': animated(WEBP_SETTINGS, webpFrame(), alpha),
+    'canvas beside the frames': animated(WEBP_SETTINGS, webpFrame(), canvas()),
+    'settings twice': animated(WEBP_SETTINGS, WEBP_SETTINGS, webpFrame()),
+    'settings of 8 bytes': animated(webpChunk('ANIM', Buffer.alloc(8)), webpFrame()),
+    'frame beyond the lower edge': webp(canvas(ANIMATED, 64, 32), WEBP_SETTINGS, webpFrame()),
+    'animation beside a picture': webp(canvas(), LOSSY, WEBP_SETTINGS),
     'frame beyond the canvas': animated(WEBP_SETTINGS, webpFrame(LOSSY, 2)),
     'frame of another size': animated(WEBP_SETTINGS, webpFrame(LOSSY, 0, 60)),
     'empty frame': animated(WEBP_SETTINGS, webpFrame(Buffer.alloc(0))),
@@ -455,8 +474,7 @@ await t.test('a webp is refused for what stops a decoder before the pixels', t =
 
 await t.test('sides and areas are bounded', t => {
   const sized: Record<string, (width: number, height: number) => Buffer> = {
-    png: (width, height) =>
-      join(PNG_SIGNATURE, header(width, height), chunk('IDAT', PIXELS), chunk('IEND')),
+    png: (width, height) => join(PNG_SIGNATURE, header(width, height), chunk('IDAT', PIXELS), chunk('IEND')),
     jpeg: (width, height) => jpeg(TABLES, frame(GREY, 0xc0, width, height), scan()),
     gif: (width, height) => join(gifHeader(width, height), gifFrame(), [0x3b]),
   }
@@ -536,7 +554,11 @@ await t.test('junk is refused, behind the beginning of a picture too', t => {
     options,
   )
   fc.assert(
-    fc.property(fc.constantFrom(...STARTS), junk, (start, bytes) => !isPicture(join(start, Buffer.from(bytes)))),
+    fc.property(
+      fc.constantFrom(...STARTS),
+      junk,
+      (start, bytes) => !isPicture(join(start, Buffer.from(bytes))),
+    ),
     options,
   )
   t.end()
@@ -545,11 +567,15 @@ await t.test('junk is refused, behind the beginning of a picture too', t => {
 await t.test('no bytes make it throw', t => {
   const edit = fc.tuple(fc.nat(400), fc.constantFrom(0, 1, 0x7f, 0x80, 0xff))
   fc.assert(
-    fc.property(fc.constantFrom(...Object.values(PICTURES)), fc.array(edit, { maxLength: 4 }), (bytes, edits) => {
-      const copy = Buffer.from(bytes)
-      for (const [at, value] of edits) copy[at % copy.length] = value
-      return typeof isPicture(copy) === 'boolean'
-    }),
+    fc.property(
+      fc.constantFrom(...Object.values(PICTURES)),
+      fc.array(edit, { maxLength: 4 }),
+      (bytes, edits) => {
+        const copy = Buffer.from(bytes)
+        for (const [at, value] of edits) copy[at % copy.length] = value
+        return typeof isPicture(copy) === 'boolean'
+      },
+    ),
     { numRuns: 5000 },
   )
   t.end()

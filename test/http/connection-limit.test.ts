@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import t from 'tap'
@@ -6,6 +7,7 @@ import { ConnectionLimit } from '../../src/http/connection-limit.ts'
 /** As much of a socket as is looked at. */
 class FakeSocket extends EventEmitter {
   readonly remoteAddress: string | undefined
+  readonly remotePort = randomInt(2 ** 47)
   isDestroyed = false
 
   constructor(remoteAddress: string | undefined) {

@@ -4,7 +4,7 @@ import { Heartbeat } from '../../src/http/heartbeat.ts'
 // Short enough for a test; what is asserted are orders and counts, never times.
 const PERIOD_MS = 50
 
-await t.test('everybody is reminded once a period, in turn', async t => {
+await t.test('everybody is reminded in turn', async t => {
   const heartbeat = new Heartbeat(PERIOD_MS)
   t.teardown(() => {
     heartbeat.close()

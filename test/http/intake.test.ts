@@ -49,8 +49,12 @@ async function open(
           return text
         },
         (error: unknown) => {
+          if (!(error instanceof MsgbusError)) {
+            exchange.fail()
+            return String(error)
+          }
           exchange.refuse(error)
-          return error instanceof MsgbusError ? error.code : String(error)
+          return error.code
         },
       )
       .then(

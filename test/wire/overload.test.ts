@@ -21,6 +21,7 @@ import {
   send,
   Witness,
 } from './raw.ts'
+import { certificate } from './server.ts'
 
 const CLOSE = 'Connection: close'
 
@@ -265,6 +266,19 @@ await t.test(
     for (const reader of readers) await reader.matched('well again')
   },
 )
+
+await t.test('a connection counts before it has said anything over TLS', async t => {
+  const rig = await openServer(t, { maxConnections: 4 }, { pem: certificate('a') })
+  const silent: RawConnection[] = []
+  for (let count = 0; count < 4; count++) {
+    const connection = new RawConnection(t, rig.port)
+    await once(connection.socket, 'connect')
+    silent.push(connection)
+  }
+  const fifth = new RawConnection(t, rig.port)
+  t.equal(await fifth.closed(), '', 'dropped without a word')
+  t.notOk(silent.some(({ isClosed }) => isClosed))
+})
 
 await t.test('a limit of one connection serves one', async t => {
   const rig = await openServer(t, { maxConnections: 1 })

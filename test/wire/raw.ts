@@ -9,6 +9,7 @@ import {
   type LogFields,
   type LogLevel,
   type Server,
+  type ListenOptions,
   type ServerOptions,
 } from '../../src/index.ts'
 
@@ -26,10 +27,14 @@ export interface Rig extends Place {
   readonly server: Server
 }
 
-export async function openServer(t: Test, options: ServerOptions = {}): Promise<Rig> {
+export async function openServer(
+  t: Test,
+  options: ServerOptions = {},
+  listenOptions: ListenOptions = {},
+): Promise<Rig> {
   const server = createServer(options)
   t.teardown(() => server.close())
-  const { host, port } = new URL(await server.listen())
+  const { host, port } = new URL(await server.listen(listenOptions))
   return { server, port: Number(port), host }
 }
 

@@ -10,6 +10,7 @@ import {
   chunk,
   connect,
   connectSecurely,
+  GIF,
   requestText,
   start,
   type TestServer,
@@ -189,6 +190,18 @@ for (const slow of ['drop', 'latest', 'close']) {
     await expectCutOff(t, rig, 'timeout')
   })
 }
+
+await t.test('a picture reader that stalls over nothing but heartbeats is cut off too', async t => {
+  const picture = Buffer.concat([Buffer.from(GIF, 'latin1'), Buffer.alloc(1_000_000)])
+  const server = await start(t, { heartbeatMs: 100, writeTimeoutMs: 200 })
+  const stalled = await connect(t, server)
+  stalled.send(requestText('GET', '/msgbus/cam?as=image'))
+  await stalled.readHead()
+  stalled.socket.pause()
+  server.server.bus.publish({ channel: 'cam', type: 'image/gif', sender: null, body: picture })
+  await server.log.until('sub.slow')
+  t.equal(server.log.events.find(({ name }) => name === 'sub.slow')?.fields.reason, 'timeout')
+})
 
 await t.test('a reader that has caught up may idle longer than the write timeout', async t => {
   const options = { maxBacklogBytes: 1_000_000_000, writeTimeoutMs: 2_000, heartbeatMs: 2_200 }

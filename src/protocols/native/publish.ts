@@ -59,8 +59,7 @@ export class Publisher {
       ...entry,
     }))
     // All or nothing: a form is one act of the person who sent it.
-    for (const draft of drafts) this.#bus.check(draft)
-    const messages = drafts.map(draft => this.#bus.publish(draft))
+    const messages = this.#bus.publishAll(drafts)
     for (const message of messages) this.#logPublish(exchange, message)
     exchange.answer(204, countHeaders(messages.length, messages.at(-1)))
   }

@@ -1,7 +1,6 @@
 // Subscribing: from a GET to a stream of parts in the form its reader needs. How a stream behaves once it runs is
 // `http/streams.ts`, what a part looks like `codec/multipart.ts`.
 
-import type { Encoder } from '../../bus/sink.ts'
 import { Filter } from '../../bus/filter.ts'
 import { parseMatcher } from '../../bus/matcher.ts'
 import {
@@ -12,28 +11,22 @@ import {
   standardFormat,
 } from '../../codec/multipart.ts'
 import { MsgbusError } from '../../errors.ts'
-import { assemble } from '../../http/chunk.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import { SLOW_POLICIES, type SlowPolicy } from '../../http/stream-sink.ts'
 import { isChunked } from '../../http/streams.ts'
 import { parseQuery } from '../../http/target.ts'
 import type { NativeOptions } from './options.ts'
+import { PartEncoder } from './part-encoder.ts'
 import { chooseReader, type Reader } from './reader.ts'
 import { loadViewer, type Viewer } from './viewer.ts'
 
 type StreamReader = Exclude<Reader, 'page'>
 
-/** How one stream is written. */
-interface StreamForm {
-  readonly format: PartFormat
-  readonly encoder: Encoder
-}
-
 export class Subscriber {
   readonly #options: NativeOptions
   readonly #viewer: Viewer
-  // One encoder per form, shared by all streams of that form: this is what makes a message be encoded once.
-  readonly #forms = new Map<string, StreamForm>()
+  // Shared by all streams that are written alike: this is what makes a message be encoded once.
+  readonly #encoders = new Map<string, PartEncoder>()
 
   constructor(options: NativeOptions) {
     this.#options = options
@@ -48,7 +41,7 @@ export class Subscriber {
       exchange.page(this.#viewer.html, this.#viewer.contentSecurityPolicy)
       return
     }
-    const { format, encoder } = this.#form(reader, matcher.isWide, isChunked(exchange))
+    const encoder = this.#encoder(reader, matcher.isWide, isChunked(exchange))
     const fields = {
       peer: exchange.req.socket.remoteAddress ?? '',
       user: exchange.credentials?.user ?? null,
@@ -57,7 +50,7 @@ export class Subscriber {
     }
     await streams.open({
       exchange,
-      ...format,
+      ...encoder.format,
       slow,
       encoder,
       subscribe: sink => {
@@ -80,8 +73,8 @@ export class Subscriber {
       exchange.page(this.#viewer.html, this.#viewer.contentSecurityPolicy)
       return
     }
-    const { format } = this.#form(reader, false, isChunked(exchange))
-    exchange.answer(200, ['Content-Type', format.contentType])
+    const { contentType } = this.#encoder(reader, false, isChunked(exchange)).format
+    exchange.answer(200, ['Content-Type', contentType])
   }
 
   #read(exchange: Exchange, rest: string) {
@@ -95,20 +88,14 @@ export class Subscriber {
     }
   }
 
-  #form(reader: StreamReader, isWide: boolean, isChunkedStream: boolean): StreamForm {
+  #encoder(reader: StreamReader, isWide: boolean, isChunkedStream: boolean): PartEncoder {
     const key = `${reader} ${isWide} ${isChunkedStream}`
-    const known = this.#forms.get(key)
+    const known = this.#encoders.get(key)
     if (known !== undefined) return known
     const format = this.#format(reader, isChunkedStream)
-    const encoder: Encoder = {
-      encode: (message, skippedCount) => {
-        const part = format.part(message, { isWide, skippedCount })
-        return part === null ? null : assemble(part, isChunkedStream)
-      },
-    }
-    const form = { format, encoder }
-    this.#forms.set(key, form)
-    return form
+    const encoder = new PartEncoder({ format, isWide, isChunked: isChunkedStream })
+    this.#encoders.set(key, encoder)
+    return encoder
   }
 
   #format(reader: StreamReader, isChunkedStream: boolean): PartFormat {

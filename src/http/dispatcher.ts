@@ -1,0 +1,79 @@
+// Takes each request from its arrival to whoever serves it, and what goes wrong on the way back to the peer and into the
+// log. It decides what is not carried out at all; what a request means is decided elsewhere.
+
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { MsgbusError } from '../errors.ts'
+import { describeFault, type Log } from '../log.ts'
+import type { ConnectionLimit } from './connection-limit.ts'
+import type { Exchange } from './exchange.ts'
+import type { Arrival, Gate } from './gate.ts'
+import type { Router } from './router.ts'
+import type { Streams } from './streams.ts'
+
+export interface DispatcherOptions {
+  readonly gate: Gate
+  readonly streams: Streams
+  readonly connections: ConnectionLimit
+  readonly log: Log
+}
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions
+  readonly #lastAnswers = new WeakMap<Socket, ServerResponse>()
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options
+  }
+
+  /** Serves one request through the mounts of `router`. Never throws. */
+  dispatch(router: Router, arrival: Arrival): void {
+    const { gate, connections } = this.#options
+    const { req, res } = arrival
+    if (this.#isLeftOver(req.socket)) {
+      req.resume()
+      return
+    }
+    this.#lastAnswers.set(req.socket, res)
+    const { exchange, refusal } = gate.admit(arrival)
+    if (connections.isSurplus(req.socket)) {
+      this.#options.log.write('warn', 'conn.limit', { peer: req.socket.remoteAddress ?? '' })
+      this.#refuse(exchange, new MsgbusError('MSGBUS_BUSY', 'Too many connections: try again later'))
+    } else if (refusal !== null) {
+      this.#refuse(exchange, refusal.error)
+    } else {
+      router.route(exchange).catch((error: unknown) => {
+        this.#refuse(exchange, error)
+      })
+    }
+  }
+
+  // What came in behind something that nothing may come behind.
+  #isLeftOver(socket: Socket): boolean {
+    const { streams, log } = this.#options
+    // A second request on a stream's connection could never be answered, but would be carried out.
+    if (streams.owns(socket)) {
+      log.write('info', 'http.pipelined_stream', { peer: socket.remoteAddress ?? '' })
+      socket.destroy()
+      return true
+    }
+    // [RFC 9112 §9.6] Behind an answer that closes the connection nothing is carried out: if the request before was
+    // refused, what looks like the next one may be bytes that somebody smuggled in.
+    return this.#lastAnswers.get(socket)?.shouldKeepAlive === false
+  }
+
+  #refuse(exchange: Exchange, error: unknown): void {
+    const { log } = this.#options
+    const { socket, headers } = exchange.req
+    if (error instanceof MsgbusError) {
+      // With what an operator needs who has to add a name or an origin; never with credentials.
+      const { host = '', origin = '' } = headers
+      log.write('info', 'http.refused', { peer: socket.remoteAddress ?? '', code: error.code, host, origin })
+      exchange.refuse(error)
+      return
+    }
+    // A fault of ours: told to the operator in full, to the peer only as such.
+    log.write('error', 'http.fault', { error: describeFault(error) })
+    exchange.fail()
+  }
+}

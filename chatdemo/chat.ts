@@ -7,7 +7,7 @@ import type { ReceivedMessage } from '../client/stream.ts'
 
 const MAX_SHOWN = 500
 
-const room = decodeURIComponent(location.hash.slice(1)) || 'chatdemo'
+const room = roomOf(location.hash.slice(1)) || 'chatdemo'
 const url = `/msgbus/${room.split('/').map(encodeURIComponent).join('/')}`
 const releases: (() => void)[] = []
 
@@ -19,6 +19,19 @@ function find<Element extends HTMLElement>(id: string, kind: new () => Element):
   const element = document.getElementById(id)
   if (!(element instanceof kind)) throw new TypeError(`Cannot find "${id}" in the page`)
   return element
+}
+
+function roomOf(spelling: string): string {
+  try {
+    return decodeURIComponent(spelling)
+  } catch {
+    // Not an escape: somebody typed a percent sign.
+    return spelling
+  }
+}
+
+function say(state: string): void {
+  find('state', HTMLElement).textContent = state
 }
 
 function show(message: ReceivedMessage): void {
@@ -43,24 +56,38 @@ function show(message: ReceivedMessage): void {
 }
 
 async function publish(body: string | Blob, type: string): Promise<void> {
-  const headers: Record<string, string> = { 'Content-Type': type }
-  if (name.value !== '') headers['Authorization'] = `Basic ${btoa(`${name.value}:`)}`
-  const answer = await fetch(url, { method: 'POST', headers, body })
+  const named = name.value === '' ? {} : { Authorization: `Basic ${btoa(`${name.value}:`)}` }
+  let answer = await post(body, { 'Content-Type': type, ...named })
+  // A server with a password knows its visitors by the name they logged in with.
+  if (answer.status === 401 && name.value !== '') answer = await post(body, { 'Content-Type': type })
   if (!answer.ok) throw new Error(await answer.text())
 }
 
-function send(body: string | Blob, type: string): void {
-  publish(body, type).catch((error: unknown) => {
-    find('state', HTMLElement).textContent =
-      `not sent: ${error instanceof Error ? error.message : String(error)}`
-  })
+function post(body: string | Blob, headers: Record<string, string>): Promise<Response> {
+  return fetch(url, { method: 'POST', headers, body })
+}
+
+function send(body: string | Blob, type: string): Promise<boolean> {
+  return publish(body, type).then(
+    () => {
+      say('connected')
+      return true
+    },
+    (error: unknown) => {
+      say(`not sent: ${error instanceof Error ? error.message : String(error)}`)
+      return false
+    },
+  )
 }
 
 find('composer', HTMLFormElement).addEventListener('submit', event => {
   event.preventDefault()
   if (text.value === '') return
-  send(text.value, 'text/plain; charset=utf-8')
+  const line = text.value
   text.value = ''
+  void send(line, 'text/plain; charset=utf-8').then(isSent => {
+    if (!isSent && text.value === '') text.value = line
+  })
 })
 
 document.addEventListener('dragover', event => {
@@ -68,7 +95,7 @@ document.addEventListener('dragover', event => {
 })
 document.addEventListener('drop', event => {
   event.preventDefault()
-  for (const file of event.dataTransfer?.files ?? []) send(file, file.type || 'application/octet-stream')
+  for (const file of event.dataTransfer?.files ?? []) void send(file, file.type || 'application/octet-stream')
 })
 
 // Another room is another page: nothing of this one has to be taken down.
@@ -79,8 +106,6 @@ addEventListener('hashchange', () => {
 find('room', HTMLElement).textContent = room
 void follow(url, {
   onMessage: show,
-  onState: state => {
-    find('state', HTMLElement).textContent = state
-  },
+  onState: say,
   signal: new AbortController().signal,
 })

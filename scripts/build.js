@@ -23,6 +23,8 @@ const PAGES = join(ROOT, 'client', 'pages')
 const CHATDEMO = join(ROOT, 'chatdemo')
 const DIST = join(ROOT, 'dist')
 
+process.stderr.write('building msgbus ...\n')
+
 /**
  * Bundles what an entry file imports into one text, readable in any browser of the last years.
  * @param {string} path

@@ -8,7 +8,7 @@ const MAX_SEGMENTS = 16
 
 // Control (C0, C1, DEL), format (zero width, bidi) and unassigned-surrogate characters: invisible in a log or a page,
 // so two names that look alike would be two channels. The backslash is a slash to some browsers and proxies.
-const REFUSED_CHARACTERS = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\\]/u
+const REFUSED_CHARACTERS = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\\]/u
 
 const encoder = new TextEncoder()
 

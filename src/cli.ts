@@ -42,14 +42,16 @@ async function run(config: Config): Promise<void> {
     process.exit(EXIT_SOFTWARE)
   })
   const stop = new AbortController()
-  const running = await serve(config, { log, signal: stop.signal })
-  followSignals(running, stop, log)
+  let running: Running | null = null
+  followSignals(() => running, stop, log)
+  running = await serve(config, { log, signal: stop.signal })
   process.stdout.write(greeting(running, config))
   await running.closed
   process.exit(0)
 }
 
-function followSignals(running: Running, stop: AbortController, log: Log): void {
+// From the first moment on: by default a SIGHUP ends a program, and the start takes a while.
+function followSignals(running: () => Running | null, stop: AbortController, log: Log): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       // Whoever asks twice does not want to wait.
@@ -60,7 +62,7 @@ function followSignals(running: Running, stop: AbortController, log: Log): void 
   }
   process.on('SIGHUP', () => {
     try {
-      running.reloadCertificate()
+      running()?.reloadCertificate()
       log.write('info', 'process.reloaded')
     } catch (error) {
       log.write('error', 'process.reload_failed', { error: lineOf(error) })

@@ -165,6 +165,10 @@ export class Server {
           log.write('debug', 'doc', { ...fields, status: res.statusCode })
         })
       }
+      // A download that stalls would keep its file and its connection.
+      res.setTimeout(this.#settings.writeTimeoutMs, () => {
+        req.socket.destroy()
+      })
       files(req, res)
     }
   }
@@ -177,7 +181,11 @@ const NUMBERS = [
 
 // Flags and files are checked as they are read; what code gives is checked here.
 function checkSettings(given: Partial<Settings>): Settings {
-  const settings: Settings = { ...defaultConfig(), ...withoutUndefined(given) }
+  const defaults = defaultConfig()
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(defaults, name)) throw new TypeError(`Cannot set "${name}": there is no such option`)
+  }
+  const settings: Settings = { ...defaults, ...withoutUndefined(given) }
   for (const name of NUMBERS) {
     const value = settings[name]
     if (!Number.isSafeInteger(value) || value < 1) {

@@ -5,6 +5,7 @@ import { MsgbusError } from '../errors.ts'
 import type { Message } from '../message.ts'
 
 const MAX_PATTERNS = 100
+const MAX_LIST_LENGTH = 1024
 const MAX_PATTERN_LENGTH = 256
 const MAX_WILDCARDS = 16
 
@@ -21,9 +22,16 @@ interface Pattern {
  */
 export class PatternList {
   readonly #patterns: readonly Pattern[]
+  // Messages of one kind and from one sender come in a row.
+  #lastValue: string | null = null
+  #lastMatches = false
 
-  /** @throws {MsgbusError} `MSGBUS_FILTER` past 100 patterns, or 256 characters or 16 wildcards in one of them. */
+  /** @throws {MsgbusError} `MSGBUS_FILTER` past 1,024 characters, 100 patterns, or 256 characters or 16 stars in one. */
   constructor(list: string) {
+    if (list.length > MAX_LIST_LENGTH) {
+      const text = `Cannot use this filter: ${list.length} characters, at most ${MAX_LIST_LENGTH} allowed`
+      throw new MsgbusError('MSGBUS_FILTER', text)
+    }
     const texts = list === '' ? [] : list.split(',')
     if (texts.length > MAX_PATTERNS) {
       throw new MsgbusError(
@@ -35,6 +43,14 @@ export class PatternList {
   }
 
   matches(value: string): boolean {
+    if (value !== this.#lastValue) {
+      this.#lastMatches = this.#evaluate(value)
+      this.#lastValue = value
+    }
+    return this.#lastMatches
+  }
+
+  #evaluate(value: string): boolean {
     let found = false
     for (const { text, isNegated } of this.#patterns) {
       if (!matchesPattern(value, text)) continue

@@ -84,6 +84,11 @@ export class MultipartParser {
     return this.#state === 'headers' && (this.#headers.hasBegun || this.#holdsHeaderText())
   }
 
+  /** Whether the first delimiter has been seen. */
+  get hasBegun(): boolean {
+    return this.#preamble.delimiter !== null
+  }
+
   /** Bytes taken of the part that is not complete, for whoever judges how fast it comes. */
   get bufferedByteCount(): number {
     const gatheredBytes = this.#gathered?.filledByteCount ?? 0

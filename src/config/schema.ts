@@ -186,9 +186,9 @@ export const OPTIONS = {
     group: 'Times',
     placeholder: 'DURATION',
     schema: duration('100ms', '1h'),
-    default: '10s',
+    default: '30s',
     unit: 'ms, s, m or h',
-    help: 'A reader to whom no byte could be sent for this long is cut off.',
+    help: 'A reader is cut off if the system takes nothing for it for this long while some waits.',
   },
   heartbeatMs: {
     name: 'heartbeat',

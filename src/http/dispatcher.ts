@@ -6,10 +6,12 @@ import type { Socket } from 'node:net'
 import { MsgbusError } from '../errors.ts'
 import { describeFault, type Log } from '../log.ts'
 import type { ConnectionLimit } from './connection-limit.ts'
-import type { Exchange } from './exchange.ts'
+import { type Exchange, hasBody } from './exchange.ts'
 import type { Arrival, Gate } from './gate.ts'
 import type { Router } from './router.ts'
 import type { Streams } from './streams.ts'
+
+const READING_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 export interface DispatcherOptions {
   readonly gate: Gate
@@ -26,18 +28,39 @@ export class Dispatcher {
     this.#options = options
   }
 
-  /** Serves one request through the mounts of `router`. Never throws. */
+  /** Serves one request through the mounts of `router`, when all before it on its connection are answered. Never throws. */
   dispatch(router: Router, arrival: Arrival): void {
-    const { gate, connections } = this.#options
+    const { streams, log } = this.#options
     const { req, res } = arrival
-    if (this.#isLeftOver(req.socket)) {
-      req.resume()
+    const { socket } = req
+    // A second request on a stream's connection could never be answered, but would be carried out.
+    if (streams.owns(socket)) {
+      log.write('info', 'http.pipelined_stream', { peer: socket.remoteAddress ?? '' })
+      socket.destroy()
       return
     }
-    this.#lastAnswers.set(req.socket, res)
+    const before = this.#lastAnswers.get(socket)
+    this.#lastAnswers.set(socket, res)
+    if (before === undefined || before.writableFinished) {
+      this.#serve(router, arrival)
+      return
+    }
+    before.once('finish', () => {
+      this.#serve(router, arrival)
+    })
+  }
+
+  #serve(router: Router, arrival: Arrival): void {
+    const { gate, connections, log } = this.#options
+    const { socket } = arrival.req
+    // [RFC 9112 §9.6] Behind an answer that closes the connection nothing is carried out: if the request before was
+    // refused, what looks like the next one may be bytes that somebody smuggled in.
+    if (!socket.writable) return
     const { exchange, refusal } = gate.admit(arrival)
-    if (connections.isSurplus(req.socket)) {
-      this.#options.log.write('warn', 'conn.limit', { peer: req.socket.remoteAddress ?? '' })
+    // Nobody reads the body of such a request once it is answered, and it may never end.
+    if (READING_METHODS.has(exchange.method) && hasBody(arrival.req)) arrival.res.shouldKeepAlive = false
+    if (connections.isSurplus(socket)) {
+      log.write('warn', 'conn.limit', { peer: socket.remoteAddress ?? '' })
       this.#refuse(exchange, new MsgbusError('MSGBUS_BUSY', 'Too many connections: try again later'))
     } else if (refusal !== null) {
       this.#refuse(exchange, refusal.error)
@@ -46,20 +69,6 @@ export class Dispatcher {
         this.#refuse(exchange, error)
       })
     }
-  }
-
-  // What came in behind something that nothing may come behind.
-  #isLeftOver(socket: Socket): boolean {
-    const { streams, log } = this.#options
-    // A second request on a stream's connection could never be answered, but would be carried out.
-    if (streams.owns(socket)) {
-      log.write('info', 'http.pipelined_stream', { peer: socket.remoteAddress ?? '' })
-      socket.destroy()
-      return true
-    }
-    // [RFC 9112 §9.6] Behind an answer that closes the connection nothing is carried out: if the request before was
-    // refused, what looks like the next one may be bytes that somebody smuggled in.
-    return this.#lastAnswers.get(socket)?.shouldKeepAlive === false
   }
 
   #refuse(exchange: Exchange, error: unknown): void {

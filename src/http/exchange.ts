@@ -16,6 +16,9 @@ const COMMON_HEADERS = [
   'no-referrer',
   'Cache-Control',
   'no-store',
+  // Some proxies hold back answers until they have enough of them.
+  'X-Accel-Buffering',
+  'no',
 ]
 const CLOSED_HEADERS = [...POLICY, ...COMMON_HEADERS, 'Cross-Origin-Resource-Policy', 'same-origin']
 
@@ -145,4 +148,10 @@ function headersOf(code: MsgbusError['code']): readonly string[] {
     default:
       return []
   }
+}
+
+/** True when the request announces a body that is not empty. */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  const length = headers['content-length']
+  return (length !== undefined && length !== '0') || headers['transfer-encoding'] !== undefined
 }

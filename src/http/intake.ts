@@ -3,6 +3,7 @@
 
 import { MsgbusError } from '../errors.ts'
 import type { Exchange } from './exchange.ts'
+import { GatheredBytes } from './gathered-bytes.ts'
 
 /** How long a body may take: all of them `graceMs`, larger ones longer, but nobody longer than `maxBodyMs`. */
 export interface BodyDeadlines {
@@ -56,14 +57,13 @@ export class Intake {
    *   `MSGBUS_BUSY`, `MSGBUS_BODY_SLOW`, `MSGBUS_BODY_INCOMPLETE`.
    */
   async read(exchange: Exchange, maxBytes: number): Promise<Buffer> {
-    const chunks: Buffer[] = []
+    const gathered = new GatheredBytes()
     await this.stream(exchange, maxBytes, {
       onBytes: bytes => {
-        chunks.push(bytes)
+        gathered.add(bytes)
       },
     })
-    const [first] = chunks
-    return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)
+    return gathered.toBuffer()
   }
 
   /**
@@ -76,7 +76,9 @@ export class Intake {
     if (declaredBytes > maxBytes) throw tooLarge(maxBytes)
     const isEndless = maxBytes === Infinity
     if (isEndless && this.#isClosed) throw closed()
-    const hold = new Hold(isEndless ? 0 : declaredBytes, bytes => {
+    // What is only announced takes no room from others, but what cannot fit is refused before it is read.
+    this.#checkRoom(isEndless ? 0 : declaredBytes)
+    const hold = new Hold(bytes => {
       this.#adjust(bytes)
     })
     const startedMs = performance.now()
@@ -86,7 +88,7 @@ export class Intake {
         onBytes: bytes => {
           byteCount += bytes.length
           if (byteCount > maxBytes) throw tooLarge(maxBytes)
-          if (!isEndless) hold.set(Math.max(declaredBytes, byteCount))
+          if (!isEndless) hold.set(byteCount)
           consumer.onBytes(bytes)
           if (isEndless) hold.set(consumer.held?.()?.byteCount ?? 0)
         },
@@ -147,10 +149,14 @@ export class Intake {
   }
 
   #adjust(bytes: number): void {
-    if (bytes > 0 && this.#heldBytes + bytes > this.#maxTotalBytes) {
+    if (bytes > 0) this.#checkRoom(bytes)
+    this.#heldBytes += bytes
+  }
+
+  #checkRoom(bytes: number): void {
+    if (this.#heldBytes + bytes > this.#maxTotalBytes) {
       throw new MsgbusError('MSGBUS_BUSY', 'Too many request bodies are under way: try again later')
     }
-    this.#heldBytes += bytes
   }
 
   #watch(reading: Reading): void {
@@ -192,9 +198,8 @@ class Hold {
   readonly #adjust: (bytes: number) => void
   #byteCount = 0
 
-  constructor(byteCount: number, adjust: (bytes: number) => void) {
+  constructor(adjust: (bytes: number) => void) {
     this.#adjust = adjust
-    this.set(byteCount)
   }
 
   set(byteCount: number): void {

@@ -20,6 +20,8 @@ const MAX_HEADER_BYTES = 16 * 1024
 const CHECK_INTERVAL_MS = 1_000
 const TLS_HANDSHAKE_MS = 10_000
 const ACCEPT_BACKLOG = 4_096
+// Finds peers that vanished, whatever their connection was doing.
+const TCP_KEEP_ALIVE_MS = 30_000
 
 export interface ListenerOptions {
   readonly address: string
@@ -96,6 +98,8 @@ function createServer(
     requestTimeout: 0,
     connectionsCheckingInterval: CHECK_INTERVAL_MS,
     noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
   }
   const server =
     pem === null
@@ -104,7 +108,7 @@ function createServer(
           ...options,
           ...secureOptions(pem),
           handshakeTimeout: TLS_HANDSHAKE_MS,
-          ALPNProtocols: ['http/1.1'],
+          ALPNProtocols: ['http/1.1', 'http/1.0'],
         })
   // Node's own limit hides the headers past it; they are counted as they come instead.
   server.maxHeadersCount = 0
@@ -133,6 +137,11 @@ function createServer(
     connections.admit(socket)
   })
   server.on('clientError', (error: ParserError, socket: Socket) => {
+    // Nothing can be written before the end of a TLS handshake, and nothing waited for: the connection would stay.
+    if (!open.isCarrier(socket)) {
+      socket.destroy()
+      return
+    }
     refuse(socket, open.lastAnswer(socket), errorAnswer(error))
   })
   return server

@@ -21,6 +21,11 @@ export class OpenConnections {
     socket.once('close', () => this.#carriers.delete(socket))
   }
 
+  /** False for TLS whose handshake is not over. */
+  isCarrier(socket: Socket): boolean {
+    return this.#carriers.has(socket)
+  }
+
   setAnswer(socket: Socket, answer: ServerResponse): void {
     this.#lastAnswers.set(socket, answer)
   }

@@ -6,7 +6,7 @@ import type { Encoder, Sink } from '../bus/sink.ts'
 import { MsgbusError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { assembleText, LAST_CHUNK } from './chunk.ts'
-import type { Exchange } from './exchange.ts'
+import { type Exchange, hasBody } from './exchange.ts'
 import { Heartbeat } from './heartbeat.ts'
 import type { Intake } from './intake.ts'
 import { resetConnection, type SlowPolicy, StreamSink } from './stream-sink.ts'
@@ -83,7 +83,7 @@ export class Streams {
         'A stream cannot be asked for behind a request that is not answered yet',
       )
     }
-    if (hasBody(request.exchange)) await this.#options.intake.read(request.exchange, MAX_GET_BODY_BYTES)
+    if (hasBody(req)) await this.#options.intake.read(request.exchange, MAX_GET_BODY_BYTES)
     this.#checkOpen()
     // Whatever else came in the same segment, a second request or junk, is met before the head goes out: then the
     // connection is gone by now, and nobody ever reads an error text in the middle of a stream.
@@ -207,17 +207,11 @@ function head({ exchange, contentType }: StreamRequest): Buffer {
     ...(isChunked(exchange) ? ['Transfer-Encoding: chunked'] : []),
     'Connection: close',
     `Date: ${new Date().toUTCString()}`,
-    'X-Accel-Buffering: no',
   ]
   const { commonHeaders } = exchange
   for (let at = 0; at < commonHeaders.length; at += 2)
     lines.push(`${commonHeaders[at]}: ${commonHeaders[at + 1]}`)
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
-}
-
-function hasBody({ req }: Exchange): boolean {
-  const length = req.headers['content-length']
-  return (length !== undefined && length !== '0') || req.headers['transfer-encoding'] !== undefined
 }
 
 function once(act: () => void): () => void {

@@ -21,7 +21,7 @@ const SINGLE_HEADERS: ReadonlySet<string> = new Set([
 
 /**
  * @throws {MsgbusError} `MSGBUS_VERSION`, `MSGBUS_HEADER_COUNT`, `MSGBUS_HEADER_REPEATED`, `MSGBUS_TARGET` for a missing
- *   Host, `MSGBUS_TRANSFER_ENCODING`, `MSGBUS_LENGTH_REQUIRED`.
+ *   Host, `MSGBUS_TRANSFER_ENCODING`.
  */
 export function checkWire(req: IncomingMessage): void {
   if (req.httpVersionMajor !== 1 || req.httpVersionMinor > 1) {
@@ -36,10 +36,7 @@ export function checkWire(req: IncomingMessage): void {
     throw new MsgbusError('MSGBUS_TARGET', 'An HTTP/1.1 request needs a Host header')
   }
   const transferEncoding = req.headers['transfer-encoding']
-  if (transferEncoding === undefined) {
-    checkLength(req)
-    return
-  }
+  if (transferEncoding === undefined) return
   // Node hands a `gzip, chunked` body over still compressed.
   if (transferEncoding.toLowerCase() !== 'chunked') {
     throw new MsgbusError('MSGBUS_TRANSFER_ENCODING', 'The only transfer encoding spoken here is chunked')
@@ -51,12 +48,6 @@ export function checkWire(req: IncomingMessage): void {
       'HTTP/1.0 has no transfer encodings: send a Content-Length',
     )
   }
-}
-
-// Without a length the body would be read as the next request, and be carried out.
-function checkLength({ method, headers }: IncomingMessage): void {
-  if ((method !== 'POST' && method !== 'PUT') || headers['content-length'] !== undefined) return
-  throw new MsgbusError('MSGBUS_LENGTH_REQUIRED', 'A body needs a Content-Length or chunked encoding')
 }
 
 function checkHeaders(rawHeaders: readonly string[]): void {

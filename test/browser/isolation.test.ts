@@ -71,51 +71,63 @@ interface Way {
   readonly name: string
   readonly browsers: readonly BrowserName[]
   readonly path: string
-  /** Frames from the tab down to the published document. */
-  readonly frames: readonly string[]
+  /** The frame of our page that has the channel, if that is not the tab itself. */
+  readonly frame: string | null
+  /** The frame in there into which our own script puts documents, if there is one. */
+  readonly documentFrame: string | null
   /** What the tab is called all the time. */
   readonly title: string
 }
 
-const VIEWER_FRAME = 'main > iframe'
-const VIEWER_TITLE = 'evil · msgbus'
+const VIEWER = { documentFrame: 'main > iframe', title: 'evil · msgbus' }
 
 const WAYS: readonly Way[] = [
+  { name: 'in a tab', browsers: ['chromium'], path: '/msgbus/evil', frame: null, ...VIEWER },
   {
     name: 'in a tab',
-    browsers: ['chromium'],
+    browsers: ['firefox'],
     path: '/msgbus/evil',
-    frames: [VIEWER_FRAME],
-    title: VIEWER_TITLE,
+    frame: null,
+    documentFrame: null,
+    title: 'theirs',
   },
-  { name: 'in a tab', browsers: ['firefox'], path: '/msgbus/evil', frames: [], title: 'theirs' },
   {
     name: 'in a tab with ?as=page',
     browsers: ['firefox'],
     path: '/msgbus/evil?as=page',
-    frames: [VIEWER_FRAME],
-    title: VIEWER_TITLE,
+    frame: null,
+    ...VIEWER,
   },
   {
     name: 'in a frame',
     browsers: ['chromium'],
     path: '/frame.html',
-    frames: ['iframe', VIEWER_FRAME],
+    frame: 'iframe',
+    ...VIEWER,
     title: 'ours',
   },
-  { name: 'in a frame', browsers: ['firefox'], path: '/frame.html', frames: ['iframe'], title: 'ours' },
+  {
+    name: 'in a frame',
+    browsers: ['firefox'],
+    path: '/frame.html',
+    frame: 'iframe',
+    documentFrame: null,
+    title: 'ours',
+  },
   {
     name: 'in a frame with ?as=page',
-    browsers: browserNames,
+    browsers: ['firefox'],
     path: '/page-frame.html',
-    frames: ['iframe', VIEWER_FRAME],
+    frame: 'iframe',
+    ...VIEWER,
     title: 'ours',
   },
   {
     name: 'in the chat',
     browsers: browserNames,
     path: '/chat.html#evil',
-    frames: ['article iframe'],
+    frame: null,
+    documentFrame: 'article:last-child iframe',
     title: 'msgbus chat',
   },
 ]
@@ -149,6 +161,12 @@ const LOOT = `(() => {
   return [attempt(() => origin), attempt(() => document.cookie), attempt(() => localStorage.secret)]
 })()`
 
+const CLICKS = ['#send', '#send-here', '#link']
+
+async function clickAll(place: Page | FrameLocator, targets: readonly string[]): Promise<void> {
+  for (const target of targets) await place.locator(target).click()
+}
+
 /** Asserts that a browser has asked a site for nothing so far. */
 async function wasNotAsked(t: Test, site: Site, page: Page): Promise<void> {
   const tab = await page.context().newPage()
@@ -169,30 +187,34 @@ for (const name of browserNames) {
         for (const path of paths) await site.until(`GET ${path}`)
         t.pass('so its absence elsewhere means something')
       })
+    }
 
-      for (const way of WAYS.filter(({ browsers }) => browsers.includes(name))) {
-        await t.test(`published ${type} shows and does nothing ${way.name}`, async t => {
-          const site = await Site.open(t)
-          const bus = await openBus(t, { pages: PAGES })
-          const page = await openVictim(t, browser, bus)
-          // A tab of Firefox waits for the first message.
-          page.goto(`${bus.url}${way.path}`, { waitUntil: 'commit' }).catch(() => undefined)
-          await bus.log.until('sub')
+    for (const way of WAYS.filter(({ browsers }) => browsers.includes(name))) {
+      await t.test(`published documents show and do nothing ${way.name}`, async t => {
+        const site = await Site.open(t)
+        const bus = await openBus(t, { pages: PAGES })
+        const page = await openVictim(t, browser, bus)
+        // A tab of Firefox waits for the first message.
+        page.goto(`${bus.url}${way.path}`, { waitUntil: 'commit' }).catch(() => undefined)
+        await bus.log.until('sub')
+        const place = way.frame === null ? page : page.frameLocator(way.frame)
+        const shown = way.documentFrame === null ? place : place.frameLocator(way.documentFrame)
+        for (const { type, body } of ATTACKS) {
           publish(bus, 'evil', type, body(`http://127.0.0.1:${site.port}`))
-          const shown = inFrames(page, way.frames)
           await shown.getByText('shown', { exact: true }).waitFor()
-          t.same(await shown.locator(':root').evaluate(LOOT), ['null', 'SecurityError', 'SecurityError'])
-          for (const id of ['#send', '#send-here', '#link', ...(way.frames.length > 0 ? ['#top'] : [])]) {
-            if (type === 'text/html') await shown.locator(id).click()
-          }
-          t.equal(await shown.locator('#mark').textContent(), 'shown')
-          t.equal(await page.evaluate('document.title'), way.title)
-          publish(bus, 'evil', 'text/plain', 'next')
-          const next = way.frames.includes(VIEWER_FRAME) || way.path.startsWith('/chat') ? -1 : undefined
-          await inFrames(page, way.frames.slice(0, next)).getByText('next', { exact: true }).waitFor()
-          await wasNotAsked(t, site, page)
-        })
-      }
+          t.same(
+            await shown.locator(':root').evaluate(LOOT),
+            ['null', 'SecurityError', 'SecurityError'],
+            type,
+          )
+          if (type === 'text/html') await clickAll(shown, shown === page ? CLICKS : [...CLICKS, '#top'])
+          t.equal(await shown.locator('#mark').textContent(), 'shown', type)
+          t.equal(await page.evaluate('document.title'), way.title, type)
+          publish(bus, 'evil', 'text/plain', `next to ${type}`)
+          await place.getByText(`next to ${type}`, { exact: true }).waitFor()
+        }
+        await wasNotAsked(t, site, page)
+      })
     }
 
     await t.test('a published script is no script, module, worker or style of a page', async t => {
@@ -247,10 +269,4 @@ for (const name of browserNames) {
       t.equal(bus.log.events.filter(event => event.name === 'sub').length, 0)
     })
   })
-}
-
-function inFrames(page: Page, frames: readonly string[]): Page | FrameLocator {
-  let place: Page | FrameLocator = page
-  for (const frame of frames) place = place.frameLocator(frame)
-  return place
 }

@@ -3,7 +3,7 @@
 
 import type { Browser, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
-import { type BrowserName, browserNames, openBrowser, openPage, untilElement } from './browsers.ts'
+import { browserNames, openBrowser, openPage, untilElement } from './browsers.ts'
 import { type Bus, openBus, publish } from './bus.ts'
 import { GREEN, jpeg, png, RED } from './frames.ts'
 
@@ -14,20 +14,20 @@ async function openViewer(t: Test, browser: Browser, bus: Bus, path: string, isN
     if (entry.type() === 'error' && !entry.text().includes('ERR_'))
       t.fail(`the page complains: ${entry.text()}`)
   })
-  const count = bus.log.events.filter(({ name }) => name === 'sub').length
-  const url = `${isNamed ? bus.namedUrl : bus.url}/msgbus/${path}`
-  await page.goto(wanted(browser, url), { waitUntil: 'domcontentloaded' })
-  await bus.log.until('sub', count + 1)
+  await view(page, bus, `${isNamed ? bus.namedUrl : bus.url}/msgbus/${path}`)
   return page
 }
 
-function wanted(browser: Browser, url: string): string {
-  if (nameOf(browser) === 'chromium') return url
-  return `${url}${url.includes('?') ? '&' : '?'}as=page`
+/** Takes a tab to the address of a channel. */
+async function view(page: Page, bus: Bus, url: string): Promise<void> {
+  const count = bus.log.events.filter(({ name }) => name === 'sub').length
+  await page.goto(wanted(page, url), { waitUntil: 'domcontentloaded' })
+  await bus.log.until('sub', count + 1)
 }
 
-function nameOf(browser: Browser): BrowserName {
-  return browser.browserType().name() === 'chromium' ? 'chromium' : 'firefox'
+function wanted(page: Page, url: string): string {
+  if (page.context().browser()?.browserType().name() === 'chromium') return url
+  return `${url}${url.includes('?') ? '&' : '?'}as=page`
 }
 
 /** Waits until exactly this text is the message that is shown. */
@@ -138,6 +138,7 @@ for (const name of browserNames) {
 
     await t.test('channels with uncommon names are read and named', async t => {
       const bus = await openBus(t)
+      const page = await openPage(t, browser)
       const names = [
         'a b',
         'ü/日本',
@@ -153,34 +154,31 @@ for (const name of browserNames) {
       ]
       for (const name of names) {
         const path = name.split('/').map(encodeURIComponent).join('/')
-        const page = await openViewer(t, browser, bus, path)
+        await view(page, bus, `${bus.url}/msgbus/${path}`)
         publish(bus, name, 'text/plain', `on ${name}`)
         await showsText(page, `on ${name}`)
         t.equal(await page.locator('#channel').innerText(), name)
         t.equal(await page.title(), `${name} · msgbus`)
         t.equal(await page.locator('#details').innerText(), 'message 1 · text/plain')
-        await page.close()
       }
     })
 
     await t.test('a subscription to several channels says of each message where it was', async t => {
       const bus = await openBus(t)
+      const page = await openPage(t, browser)
       for (const path of ['', 'a/', 'a/b%20c,d']) {
-        const page = await openViewer(t, browser, bus, path)
+        await view(page, bus, `${bus.url}/msgbus/${path}`)
         publish(bus, 'a/b c', 'text/plain', 'text', 'dug')
         await showsText(page, 'text')
         t.equal(await page.locator('#details').innerText(), 'message 1 · on a/b c · from dug · text/plain')
-        await page.close()
       }
     })
 
     await t.test('a frame of a page shows it too', async t => {
-      const bus = await openBus(t, {
-        pages: {
-          'index.html': `<title>ours</title><iframe src="${wanted(browser, '/msgbus/news')}"></iframe>`,
-        },
-      })
       const page = await openPage(t, browser)
+      const bus = await openBus(t, {
+        pages: { 'index.html': `<title>ours</title><iframe src="${wanted(page, '/msgbus/news')}"></iframe>` },
+      })
       await page.goto(bus.url, { waitUntil: 'domcontentloaded' })
       await bus.log.until('sub')
       const frame = page.frameLocator('iframe')
@@ -206,7 +204,7 @@ for (const name of browserNames) {
       const context = await browser.newContext({ httpCredentials: { username: 'dug', password: 'secret' } })
       t.teardown(() => context.close())
       const page = await context.newPage()
-      await page.goto(wanted(browser, `${bus.url}/msgbus/news`), { waitUntil: 'domcontentloaded' })
+      await view(page, bus, `${bus.url}/msgbus/news`)
       t.match(await bus.log.until('sub'), { user: 'dug' })
       publish(bus, 'news', 'text/plain', 'text')
       await showsText(page, 'text')

@@ -7,6 +7,7 @@ import { isUtf8 } from 'node:buffer'
 import { extname } from 'node:path'
 import { MsgbusError } from '../../errors.ts'
 import type { Exchange } from '../../http/exchange.ts'
+import { GatheredBytes } from '../../http/gathered-bytes.ts'
 import type { Intake } from '../../http/intake.ts'
 
 const MAX_ENTRIES = 100
@@ -47,7 +48,11 @@ export async function readForm(
       },
     })
     form.end()
-    await done
+    // All of it is in memory: what can end has ended when this turn is over. Busboy waits for ever for a file that begins
+    // behind the end of the form.
+    await Promise.race([done, endOfTurn()])
+    if (!form.closed)
+      throw new MsgbusError('MSGBUS_MULTIPART', 'Cannot read the form: it goes on behind its end')
   } catch (error) {
     form.destroy()
     throw error
@@ -55,6 +60,12 @@ export async function readForm(
   if (entries.length === 0)
     throw new MsgbusError('MSGBUS_MULTIPART', 'Cannot read the form: it holds no file and no field')
   return entries
+}
+
+function endOfTurn(): Promise<void> {
+  return new Promise(resolve => {
+    setImmediate(resolve)
+  })
 }
 
 function openForm({ req }: Exchange, { maxBodyBytes }: FormLimits, entries: FormEntry[]) {
@@ -81,15 +92,17 @@ function openForm({ req }: Exchange, { maxBodyBytes }: FormLimits, entries: Form
     let nextAt = 0
     form.on('file', (_name, file, { filename, mimeType }) => {
       const at = nextAt++
-      const chunks: Buffer[] = []
+      const gathered = new GatheredBytes()
       file.on('data', (chunk: Buffer) => {
-        chunks.push(chunk)
+        gathered.add(chunk)
       })
       file.on('limit', refuse)
       // A form that ends within a file says so here first.
       file.on('error', fail)
       file.on('end', () => {
-        entries[at] = { type: fileType(filename, mimeType), body: Buffer.concat(chunks) }
+        // What a browser sends for a file field that nobody touched.
+        if (gathered.byteCount === 0 && (filename ?? '') === '') return
+        entries[at] = { type: fileType(filename, mimeType), body: gathered.toBuffer() }
       })
     })
     form.on('field', (_name, value, { valueTruncated, mimeType }) => {

@@ -7,6 +7,7 @@ import { MsgbusError } from '../../errors.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import type { Intake } from '../../http/intake.ts'
 import type { Message } from '../../message.ts'
+import { decodeOne } from './one-channel.ts'
 
 export interface PartPublisherOptions {
   /** The path behind the prefix: one channel, or a name ending in `/` (or nothing) below which parts name their own. */
@@ -27,14 +28,18 @@ export class PartPublisher {
   readonly #options: PartPublisherOptions
   readonly #parser: MultipartParser
   readonly #channel: string | null
+  // What the names of parts must begin with, where the URL names no channel.
+  readonly #tree: string | null = ''
   #last: Message | undefined
   #count = 0
-  #partStartedMs: number | null = null
+  // Since when something is due: the first boundary, or the rest of a part.
+  #dueSinceMs: number | null = performance.now()
 
   constructor(options: PartPublisherOptions) {
     this.#options = options
     const { rest, maxBodyBytes } = options
-    this.#channel = rest === '' || rest.endsWith('/') ? null : decodeChannel(rest)
+    if (rest !== '') this.#tree = rest.endsWith('/') ? `${decodeOne(rest.slice(0, -1))}/` : null
+    this.#channel = rest === '' || rest.endsWith('/') ? null : decodeOne(rest)
     // Without a boundary in the type, the first line of the body is it.
     this.#parser = new MultipartParser({
       boundary: boundaryOf(options.type),
@@ -64,25 +69,24 @@ export class PartPublisher {
       await intake.stream(exchange, Infinity, {
         onBytes: bytes => {
           this.#parser.push(bytes)
-          if (!this.#parser.isInsidePart) this.#partStartedMs = null
-          else this.#partStartedMs ??= performance.now()
+          if (this.#parser.hasBegun && !this.#parser.isInsidePart) this.#dueSinceMs = null
+          else this.#dueSinceMs ??= performance.now()
         },
         held: () =>
-          this.#partStartedMs === null
+          this.#dueSinceMs === null
             ? null
-            : { startedMs: this.#partStartedMs, byteCount: this.#parser.bufferedByteCount },
+            : { startedMs: this.#dueSinceMs, byteCount: this.#parser.bufferedByteCount },
       })
       this.#parser.end()
     } catch (error) {
       if (!(error instanceof MsgbusError) || this.#count === 0) throw error
-      throw new MsgbusError(error.code, `${error.message}; ${this.#count} parts before it were published`, {
-        cause: error,
-      })
+      const parts = this.#count === 1 ? '1 part before it was' : `${this.#count} parts before it were`
+      throw new MsgbusError(error.code, `${error.message}; ${parts} published`, { cause: error })
     }
   }
 
   #publish({ headers, body }: Part): void {
-    this.#partStartedMs = null
+    this.#dueSinceMs = null
     if (headers.has('content-encoding')) {
       throw new MsgbusError('MSGBUS_CONTENT_ENCODING', 'Cannot publish an encoded part: send it as it is')
     }
@@ -97,8 +101,7 @@ export class PartPublisher {
       throw new MsgbusError('MSGBUS_CHANNEL_NAME', text)
     }
     const channel = decodeChannel(location.slice(LOCATION_PREFIX.length))
-    const { rest } = this.#options
-    if (rest !== '' && !channel.startsWith(`${decodeChannel(rest.slice(0, -1))}/`)) {
+    if (!channel.startsWith(this.#tree ?? '')) {
       throw new MsgbusError(
         'MSGBUS_CHANNEL_NAME',
         'Cannot publish this part: its Content-Location is not below the channel of the URL',

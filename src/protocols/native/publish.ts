@@ -2,11 +2,11 @@
 // apart in files of their own.
 
 import type { Bus } from '../../bus/bus.ts'
-import { decodeChannel } from '../../channel.ts'
 import { MsgbusError } from '../../errors.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import type { Message } from '../../message.ts'
 import { readForm } from './form.ts'
+import { decodeOne } from './one-channel.ts'
 import type { NativeOptions } from './options.ts'
 import { PartPublisher } from './part-publisher.ts'
 
@@ -113,14 +113,7 @@ function decodePlainChannel(rest: string): string {
       'Cannot publish here: name one channel (only parts with a Content-Location go to a name that ends in "/")'
     throw new MsgbusError('MSGBUS_CHANNEL_NAME', text)
   }
-  // Subscribing, a comma separates names; publishing to several at once is not offered.
-  if (rest.includes(',')) {
-    throw new MsgbusError(
-      'MSGBUS_CHANNEL_NAME',
-      'Cannot publish to several channels at once: write a comma in a name as %2C',
-    )
-  }
-  return decodeChannel(rest)
+  return decodeOne(rest)
 }
 
 function countHeaders(count: number, last: Message | undefined): readonly string[] {

@@ -118,9 +118,6 @@ function slowPolicy(text: string | undefined, reader: Reader): SlowPolicy {
   if (text === undefined) return reader === 'picture' ? 'latest' : 'drop'
   const policy = SLOW_POLICIES.find(known => known === text)
   if (policy === undefined)
-    throw new MsgbusError(
-      'MSGBUS_QUERY',
-      `Cannot read "slow" in the query: expected ${SLOW_POLICIES.join(', ')}`,
-    )
+    throw new MsgbusError('MSGBUS_QUERY', `Cannot read "slow" in the query: expected drop, latest or close`)
   return policy
 }

@@ -1,0 +1,37 @@
+// Puts the pieces of a body together as they arrive. A body in a million pieces of one byte costs its length and not a
+// million objects.
+
+const MIN_CAPACITY_BYTES = 1024
+
+export class GatheredBytes {
+  #bytes: Buffer = Buffer.alloc(0)
+  #byteCount = 0
+
+  get byteCount(): number {
+    return this.#byteCount
+  }
+
+  /** The piece is kept as it is while it is the only one: most bodies are. */
+  add(piece: Buffer): void {
+    if (this.#byteCount === 0) {
+      this.#bytes = piece
+      this.#byteCount = piece.length
+      return
+    }
+    const needed = this.#byteCount + piece.length
+    if (needed > this.#bytes.length || this.#byteCount === this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(2 * needed, MIN_CAPACITY_BYTES))
+      this.#bytes.copy(larger, 0, 0, this.#byteCount)
+      this.#bytes = larger
+    }
+    piece.copy(this.#bytes, this.#byteCount)
+    this.#byteCount = needed
+  }
+
+  /** All of it. Nothing may be added afterwards. */
+  toBuffer(): Buffer {
+    if (this.#byteCount === this.#bytes.length) return this.#bytes
+    // What was taken in advance is given back.
+    return Buffer.from(this.#bytes.subarray(0, this.#byteCount))
+  }
+}

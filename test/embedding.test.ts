@@ -99,7 +99,7 @@ await t.test('closing ends a publish that would never end, and says why', async 
   const closed = server.close(60_000)
   const answer = await camera.readAnswer()
   t.equal(answer.status, 503)
-  t.match(answer.body, /^MSGBUS_CLOSED: .*1 parts? before it were published/)
+  t.match(answer.body, /^MSGBUS_CLOSED: .*1 part before it was published/)
   await closed
 })
 

@@ -206,7 +206,7 @@ export const OPTIONS = {
     schema: duration('100ms', '1h'),
     default: '10s',
     unit: 'ms, s, m or h',
-    help: 'Time for the headers of a request to arrive.',
+    help: 'Time for a TLS handshake, and for the headers of a request to arrive.',
   },
   keepAliveMs: {
     name: 'keep-alive',

@@ -22,7 +22,8 @@ export interface DispatcherOptions {
 
 export class Dispatcher {
   readonly #options: DispatcherOptions
-  readonly #lastAnswers = new WeakMap<Socket, ServerResponse>()
+  // Of each connection, the last answer that is not sent yet.
+  readonly #due = new WeakMap<Socket, ServerResponse>()
 
   constructor(options: DispatcherOptions) {
     this.#options = options
@@ -39,9 +40,12 @@ export class Dispatcher {
       socket.destroy()
       return
     }
-    const before = this.#lastAnswers.get(socket)
-    this.#lastAnswers.set(socket, res)
-    if (before === undefined || before.writableFinished) {
+    const before = this.#due.get(socket)
+    this.#due.set(socket, res)
+    res.once('finish', () => {
+      if (this.#due.get(socket) === res) this.#due.delete(socket)
+    })
+    if (before === undefined) {
       this.#serve(router, arrival)
       return
     }

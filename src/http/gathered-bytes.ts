@@ -32,6 +32,8 @@ export class GatheredBytes {
   toBuffer(): Buffer {
     if (this.#byteCount === this.#bytes.length) return this.#bytes
     // What was taken in advance is given back.
-    return Buffer.from(this.#bytes.subarray(0, this.#byteCount))
+    const exact = Buffer.allocUnsafeSlow(this.#byteCount)
+    this.#bytes.copy(exact, 0, 0, this.#byteCount)
+    return exact
   }
 }

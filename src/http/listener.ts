@@ -18,7 +18,6 @@ import type { Arrival } from './gate.ts'
 
 const MAX_HEADER_BYTES = 16 * 1024
 const CHECK_INTERVAL_MS = 1_000
-const TLS_HANDSHAKE_MS = 10_000
 const ACCEPT_BACKLOG = 4_096
 // Finds peers that vanished, whatever their connection was doing.
 const TCP_KEEP_ALIVE_MS = 30_000
@@ -107,7 +106,7 @@ function createServer(
       : createHttpsServer({
           ...options,
           ...secureOptions(pem),
-          handshakeTimeout: TLS_HANDSHAKE_MS,
+          handshakeTimeout: headersTimeoutMs,
           ALPNProtocols: ['http/1.1', 'http/1.0'],
         })
   // Node's own limit hides the headers past it; they are counted as they come instead.

@@ -52,7 +52,7 @@ await t.test('without anything, every option has its default', t => {
     maxBodiesTotalBytes: 67_108_864,
     maxBacklogBytes: 1_000_000,
     maxConnections: 16_384,
-    writeTimeoutMs: 10_000,
+    writeTimeoutMs: 30_000,
     heartbeatMs: 25_000,
     headersTimeoutMs: 10_000,
     keepAliveMs: 65_000,

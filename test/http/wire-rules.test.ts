@@ -21,7 +21,6 @@ function requestOf(
 }
 
 const HOST = ['Host', 'a'] as const
-const LENGTH = ['Content-Length', '1'] as const
 
 await t.test('only HTTP/1.1 and HTTP/1.0 are spoken', t => {
   for (const version of ['1.1', '1.0']) checkWire(requestOf('GET', version, [HOST]))
@@ -108,20 +107,5 @@ await t.test('no transfer encoding but chunked is taken, and none over HTTP/1.0'
     },
     { code: 'MSGBUS_TRANSFER_ENCODING' },
   )
-  t.end()
-})
-
-await t.test('a method that has a body must say where it ends', t => {
-  for (const method of ['POST', 'PUT']) {
-    t.throws(
-      () => {
-        checkWire(requestOf(method, '1.1', [HOST]))
-      },
-      { code: 'MSGBUS_LENGTH_REQUIRED' },
-      method,
-    )
-    checkWire(requestOf(method, '1.1', [HOST, LENGTH]))
-  }
-  for (const method of ['GET', 'HEAD', 'OPTIONS', 'DELETE']) checkWire(requestOf(method, '1.1', [HOST]))
   t.end()
 })

@@ -121,6 +121,27 @@ await t.test('a field comes out as UTF-8, whether its part names a charset or no
   }
 })
 
+await t.test('a form that goes on behind its end is refused, and not waited for', async t => {
+  const server = await start(t)
+  const stream = await subscribe(t, server, '/msgbus/foo')
+  const file =
+    '------Form\r\nContent-Disposition: form-data; name=f; filename=a.txt\r\nContent-Type: a/b\r\n\r\nx'
+  const answer = await send(t, server, `${formText([{ body: 'one' }])}------Form\r\n${file}`)
+  t.equal(answer.status, 400)
+  t.match(answer.body, /^MSGBUS_MULTIPART: /)
+  await expectNothing(t, server, stream)
+})
+
+await t.test('a file field that nobody touched is no message', async t => {
+  const server = await start(t)
+  const stream = await subscribe(t, server, '/msgbus/foo')
+  const untouched = { filename: '', type: 'application/octet-stream', body: '' }
+  const answer = await send(t, server, formText([{ body: 'text' }, untouched]))
+  t.equal(answer.headers.get('msgbus-count'), '1')
+  t.equal((await stream.readPart(server.server.bus.boundary)).body, 'text')
+  await expectNothing(t, server, stream)
+})
+
 await t.test('a form arrives whole however it is cut up', async t => {
   const server = await start(t)
   const stream = await subscribe(t, server, '/msgbus/foo')

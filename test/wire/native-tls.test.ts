@@ -1,9 +1,10 @@
 // The native protocol over TLS: the same bytes as over plain connections, publishing and subscribing, with a certificate
 // that may change while streams run.
 
-import { TLSSocket } from 'node:tls'
+import { once } from 'node:events'
+import { connect as connectTls, TLSSocket } from 'node:tls'
 import t from 'tap'
-import { certificate, chunk, connectSecurely, requestText, start } from './server.ts'
+import { certificate, chunk, connect, connectSecurely, requestText, start } from './server.ts'
 
 function peerName(socket: unknown): string | string[] | undefined {
   if (!(socket instanceof TLSSocket)) throw new TypeError('Cannot tell the peer: the connection is plain')
@@ -28,6 +29,31 @@ await t.test('a message goes over TLS as it does without', async t => {
   t.equal(await stream.read(wanted.length), wanted)
   await server.server.close()
   t.equal(await stream.readToEnd(), `26\r\n--${boundary}--\r\n\r\n0\r\n\r\n`)
+})
+
+await t.test('a connection that does not finish its handshake in time is closed', async t => {
+  const server = await start(t, { headersTimeoutMs: 200 }, { pem: certificate('a') })
+  const silent = await connect(t, server)
+  const halfway = await connect(t, server)
+  halfway.send('\x16\x03\x01\x02\x00\x01\x00')
+  t.equal(await silent.readToEnd(), '')
+  t.equal(await halfway.readToEnd(), '')
+})
+
+await t.test('HTTP/1.0 is spoken over TLS, to those who ask for it by name too', async t => {
+  const server = await start(t, {}, { pem: certificate('a') })
+  const socket = connectTls({
+    port: server.port,
+    host: '127.0.0.1',
+    rejectUnauthorized: false,
+    ALPNProtocols: ['http/1.0'],
+  })
+  t.teardown(() => socket.destroy())
+  await once(socket, 'secureConnect')
+  t.equal(socket.alpnProtocol, 'http/1.0')
+  socket.write('GET /msgbus/foo HTTP/1.0\r\n\r\n')
+  const [head] = (await once(socket, 'data')) as [Buffer]
+  t.match(head.toString('latin1'), /^HTTP\/1\.0 200 OK\r\n/)
 })
 
 await t.test('a new certificate is for new connections, and streams go on', async t => {

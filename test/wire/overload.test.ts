@@ -174,6 +174,18 @@ await t.test(
       ]),
     )
     await slow.matched('100 Continue')
+    slow.write('s'.repeat(899))
+    // Once those have arrived, not before.
+    const probe = request(rig, 'POST /msgbus/a', [
+      'Content-Length: 200',
+      'Content-Type: text/plain',
+      'Expect: 100-continue',
+    ])
+    for (let text = ''; !text.includes(' 503 ');) {
+      const probing = new RawConnection(t, rig.port).write(probe)
+      text = await probing.matched('\r\n\r\n')
+      probing.socket.destroy()
+    }
     const waiting = ['Content-Type: text/plain', 'Content-Length: 200', 'Expect: 100-continue']
     const refused = checkRefusal(
       t,

@@ -91,10 +91,10 @@ await t.test('a stream behind a publish opens when that is answered', async t =>
 await t.test('nothing is carried out behind an answer that closes the connection', async t => {
   const rig = await openServer(t, { rootDir: t.testdir({ 'a.txt': 'text' }) })
   const witness = await Witness.open(t, rig)
-  const form = ['Content-Type: multipart/form-data; boundary=q']
+  const form = ['Content-Type: multipart/form-data; boundary=q', 'Content-Length: 7']
   for (const [first, status] of [
     [request(rig, 'GET /msgbus/z', ['Expect: foo']), 417],
-    [request(rig, 'POST /a.txt', ['Content-Type: a/b'], 'x'), 405],
+    [request(rig, 'POST /a.txt', ['Content-Type: a/b', 'Content-Length: 1'], 'x'), 405],
     [request(rig, 'POST /a.txt'), 405],
     [request(rig, 'DELETE /msgbus/a'), 501],
     [request(rig, 'TRACE /msgbus/a'), 405],

@@ -30,8 +30,8 @@ function roomOf(spelling: string): string {
   }
 }
 
-function say(state: string): void {
-  find('state', HTMLElement).textContent = state
+function put(id: string, words: string): void {
+  find(id, HTMLElement).textContent = words
 }
 
 function show(message: ReceivedMessage): void {
@@ -70,11 +70,11 @@ function post(body: string | Blob, headers: Record<string, string>): Promise<Res
 function send(body: string | Blob, type: string): Promise<boolean> {
   return publish(body, type).then(
     () => {
-      say('connected')
+      put('notice', '')
       return true
     },
     (error: unknown) => {
-      say(`not sent: ${error instanceof Error ? error.message : String(error)}`)
+      put('notice', `not sent: ${error instanceof Error ? error.message : String(error)}`)
       return false
     },
   )
@@ -103,9 +103,11 @@ addEventListener('hashchange', () => {
   location.reload()
 })
 
-find('room', HTMLElement).textContent = room
+put('room', room)
 void follow(url, {
   onMessage: show,
-  onState: say,
+  onState: state => {
+    put('state', state)
+  },
   signal: new AbortController().signal,
 })

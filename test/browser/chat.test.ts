@@ -171,7 +171,7 @@ await t.test('the chat page', async t => {
     for (const page of Object.values(pages)) {
       await say(page, 'lost')
       await page
-        .locator('#state')
+        .locator('#notice')
         .getByText(/^not sent: /)
         .waitFor()
       t.equal(await page.locator('article').count(), 0)

@@ -31,15 +31,19 @@ async function watch(
   return { bus, page, shows: color => untilPixel(page, 50, 50, color) }
 }
 
-/** Stops the server and waits until the tab knows: here Chromium crashes if anything got through. */
+/** Stops the server once the tab has read all, and waits until it knows: here Chromium crashes if anything got through. */
 async function endStream(bus: Bus, page: Page): Promise<void> {
-  // Of an <img> whose picture is there no event tells; of a request that is ended after it one does.
-  const ended = page.evaluate(
-    "fetch('/msgbus/?as=multipart').then(answer => answer.text()).then(() => 'ended')",
-  )
-  await bus.log.until('sub', 2)
+  // Of an <img> no event tells; of a request that gets its part after it, and is ended after it, one does.
+  await page.evaluate(`(async () => {
+    const reader = (await fetch('/msgbus/mark?as=multipart')).body.getReader()
+    await reader.read()
+    window.marked = reader.read().then(() => 'marked')
+    window.ended = marked.then(() => reader.read()).then(() => 'ended')
+  })()`)
+  publish(bus, 'mark', 'text/plain', 'mark')
+  await page.evaluate('marked')
   await bus.server.close()
-  await ended
+  await page.evaluate('ended')
 }
 
 /** What may be published to a channel of pictures and is none that a browser could show. */

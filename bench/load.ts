@@ -7,7 +7,7 @@ import { connect, type Socket } from 'node:net'
 const READ_BUFFER_BYTES = 256 * 1024
 
 /** Sixteen bytes at the start of each benchmark body: `#` and a number. */
-export function numbered(number: number, byteCount: number): Buffer {
+function numbered(number: number, byteCount: number): Buffer {
   const body = Buffer.alloc(byteCount, '.')
   body.write(`#${String(number).padStart(15, '0')}`)
   return body
@@ -21,10 +21,6 @@ export class Subscribers {
   #lastNumber = -1
   #isFaulty = false
   #onFirst: (() => void) | null = null
-
-  get count(): number {
-    return this.#sockets.length
-  }
 
   /** Number of the last message the first subscriber got, -1 before any. */
   get lastNumber(): number {

@@ -31,14 +31,18 @@ async function watch(
   return { bus, page, shows: color => untilPixel(page, 50, 50, color) }
 }
 
-/** Stops the server once the tab has read all, and waits until it knows: here Chromium crashes if anything got through. */
+/** Stops the server once the tab has dealt with all, and waits until it has with that: if anything got through that is no
+ * picture, this is when Chromium crashes. */
 async function endStream(bus: Bus, page: Page): Promise<void> {
   // Of an <img> no event tells; of a request that gets its part after it, and is ended after it, one does.
   await page.evaluate(`(async () => {
+    const paint = async () => {
+      for (let count = 0; count < 10; count++) await new Promise(resolve => requestAnimationFrame(resolve))
+    }
     const reader = (await fetch('/msgbus/mark?as=multipart')).body.getReader()
     await reader.read()
-    window.marked = reader.read().then(() => 'marked')
-    window.ended = marked.then(() => reader.read()).then(() => 'ended')
+    window.marked = reader.read().then(paint)
+    window.ended = marked.then(() => reader.read()).then(paint)
   })()`)
   publish(bus, 'mark', 'text/plain', 'mark')
   await page.evaluate('marked')

@@ -40,6 +40,7 @@ const PARAMETER = /^[ \t]*;[ \t]*(?:[\w!#$%&'*+.^`|~-]+=(?:[\w!#$%&'*+.^`|~-]+|"
 
 function isMediaType(type: string): boolean {
   let found = ESSENCE.exec(type)
+  if (found?.[0].length === type.length) return true
   let rest = type
   while (found !== null) {
     rest = rest.slice(found[0].length)

@@ -59,7 +59,7 @@ export async function serve(config: Config, { log, signal }: ServeOptions): Prom
     for (const listener of listeners) urls.push(await open(server, listener, pem))
     if (user !== null) becomeUser(user)
   } catch (error) {
-    await server.close()
+    await server.close(0)
     throw error
   }
   if (config.password === null) warnIfReachable(listeners, urls, log)

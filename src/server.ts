@@ -138,9 +138,9 @@ export class Server {
 
   /**
    * Stops: accepts nothing new, lets requests finish, ends the streams in good order, and after `drainMs` cuts off
-   * whatever is left. Closing twice is allowed. A bus that was given stays open.
+   * whatever is left. Closing twice is allowed. A bus that was given stays open. By default it takes as long as the program.
    */
-  async close(drainMs = 0): Promise<void> {
+  async close(drainMs = defaultConfig().drainMs): Promise<void> {
     const closed = [...this.#listeners.map(listener => listener.close()), this.#streams.close(drainMs / 2)]
     this.#intake.close()
     const deadline = setTimeout(() => {

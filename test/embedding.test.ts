@@ -29,7 +29,7 @@ function put(bus: Bus, channel: string, body: string): Message {
 
 await t.test('a server lives below a prefix of another one', async t => {
   const server = createServer({ prefix: '/push/' })
-  t.teardown(() => server.close())
+  t.teardown(() => server.close(0))
   const host = await embed(t, server)
   const { boundary } = server.bus
   const stream = await subscribe(t, host, '/push/foo')
@@ -44,7 +44,7 @@ await t.test('a server lives below a prefix of another one', async t => {
 
 await t.test('an embedded stream owns its connection too', async t => {
   const server = createServer({ prefix: '/push/' })
-  t.teardown(() => server.close())
+  t.teardown(() => server.close(0))
   const host = await embed(t, server)
   const witness = await subscribe(t, host, '/push/foo')
   const post = requestText('POST', '/push/foo', { headers: ['Content-Type: a/b'], body: 'x' })
@@ -105,7 +105,7 @@ await t.test('closing ends a publish that would never end, and says why', async 
 
 await t.test('what code publishes reaches subscribers over HTTP, and the other way round', async t => {
   const server = createServer()
-  t.teardown(() => server.close())
+  t.teardown(() => server.close(0))
   const port = Number(new URL(await server.listen()).port)
   const stream = await subscribe(t, { port }, '/msgbus/')
   const message = put(server.bus, 'a/b', 'from code')
@@ -137,7 +137,7 @@ await t.test('two servers may share a bus: one order, one boundary', async t => 
   const servers = [createServer({ bus }), createServer({ bus, prefix: '/other/' })] as const
   const ports: { readonly port: number }[] = []
   for (const server of servers) {
-    t.teardown(() => server.close())
+    t.teardown(() => server.close(0))
     t.equal(server.bus, bus)
     ports.push({ port: Number(new URL(await server.listen()).port) })
   }
@@ -160,7 +160,7 @@ await t.test('two servers may share a bus: one order, one boundary', async t => 
 
 await t.test('several listeners of one server serve one bus, and close with it', async t => {
   const server = createServer()
-  t.teardown(() => server.close())
+  t.teardown(() => server.close(0))
   const one = { port: Number(new URL(await server.listen()).port) }
   const two = { port: Number(new URL(await server.listen({ protocol: 'native' })).port) }
   const stream = await subscribe(t, one, '/msgbus/foo')
@@ -185,7 +185,7 @@ await t.test('misuse is told at once', t => {
 
 await t.test('a listener that cannot be opened says why, and the server can still be used', async t => {
   const server = createServer()
-  t.teardown(() => server.close())
+  t.teardown(() => server.close(0))
   const port = Number(new URL(await server.listen()).port)
   await t.rejects(server.listen({ port }), { code: 'EADDRINUSE' })
   await t.rejects(server.listen({ pem: 'no certificate' }))

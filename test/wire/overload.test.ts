@@ -339,7 +339,7 @@ await t.test(
     for (const reader of readers.slice(10)) reader.socket.pause()
     await flood(rig)
     const closed = Promise.all(sockets.map(socket => once(socket, 'close')))
-    await server.close()
+    await server.close(0)
     await closed
     t.ok(sockets.every(socket => socket.destroyed))
   },

@@ -33,7 +33,7 @@ export async function openServer(
   listenOptions: ListenOptions = {},
 ): Promise<Rig> {
   const server = createServer(options)
-  t.teardown(() => server.close())
+  t.teardown(() => server.close(0))
   const { host, port } = new URL(await server.listen(listenOptions))
   return { server, port: Number(port), host }
 }

@@ -57,7 +57,7 @@ export async function start(
   const log = new TestLog()
   const server = createServer({ log, ...options })
   const url = await server.listen(listenOptions)
-  t.teardown(() => server.close())
+  t.teardown(() => server.close(0))
   return { server, port: Number(new URL(url).port), log }
 }
 

@@ -17,8 +17,8 @@
 // - `server` puts it together; `cli` is the program around it.
 
 export { Bus, type Subscription, type SubscriptionRequest } from './bus/bus.ts'
-export { Filter } from './bus/filter.ts'
-export { type Matcher, parseMatcher } from './bus/matcher.ts'
+export { Filter } from './filter.ts'
+export { type Matcher, parseMatcher } from './matcher.ts'
 export type { Batch, Encoder, Sink } from './bus/sink.ts'
 export { type ErrorCode, MsgbusError } from './errors.ts'
 export type { Log, LogFields, LogLevel } from './log.ts'

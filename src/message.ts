@@ -23,8 +23,10 @@ export interface Draft {
 
 /** A draft that the bus has accepted and put in order. */
 export interface Message extends Draft {
-  /** `epoch-seq`. The epoch is new for every bus; seq is decimal, starts at 1 and grows by 1 per message of the bus. */
+  /** `epoch-seq`. The epoch names one unbroken sequence; seq is decimal, starts at 1 and grows with every message of the bus. */
   readonly id: string
+  /** The number in its id. */
+  readonly seq: number
   /** Milliseconds since 1970 by the bus's clock. For people; order comes from the id alone. */
   readonly time: number
 }

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { Bus, createServer, Filter, type Message, parseMatcher, type Server } from '../src/index.ts'
 import { ask, chunk, connect, publish, requestText, subscribe } from './wire/server.ts'
+import { atOnce } from './at-once.ts'
 
 /** Somebody else's server: what is below /push/ is ours, the rest is theirs. */
 async function embed(t: Test, server: Server): Promise<{ readonly port: number }> {
@@ -24,7 +25,7 @@ async function embed(t: Test, server: Server): Promise<{ readonly port: number }
 }
 
 function put(bus: Bus, channel: string, body: string): Message {
-  return bus.publish({ channel, type: 'text/plain', sender: null, body: Buffer.from(body) })
+  return atOnce(bus.publish({ channel, type: 'text/plain', sender: null, body: Buffer.from(body) }))
 }
 
 await t.test('a server lives below a prefix of another one', async t => {
@@ -78,7 +79,7 @@ await t.test('closing takes its time for many embedded streams, and ends each in
   const server = createServer({ prefix: '/push/' })
   const host = await embed(t, server)
   const streams = await Promise.all(Array.from({ length: 5 }, () => subscribe(t, host, '/push/foo')))
-  server.bus.publish({ channel: 'foo', type: 'a/b', sender: null, body: Buffer.from('last words') })
+  atOnce(server.bus.publish({ channel: 'foo', type: 'a/b', sender: null, body: Buffer.from('last words') }))
   await server.close(60_000)
   for (const stream of streams) {
     const text = await stream.readToEnd()

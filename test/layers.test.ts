@@ -19,24 +19,46 @@ interface Layer {
   readonly isApart?: boolean
 }
 
-const SERVER_PARTS = ['base', 'log', 'codec', 'sink', 'bus', 'store interface', 'http', 'protocol interface']
+const SERVER_PARTS = [
+  'base',
+  'log',
+  'codec',
+  'sink',
+  'bus',
+  'store interface',
+  'memory store',
+  'http',
+  'protocol interface',
+]
 
 const LAYERS: readonly Layer[] = [
   {
     name: 'base',
-    places: ['src/message.ts', 'src/cursor.ts', 'src/errors.ts', 'src/channel.ts'],
+    places: ['message', 'cursor', 'errors', 'channel', 'matcher', 'filter'].map(name => `src/${name}.ts`),
     imports: ['base'],
     packages: [],
   },
   { name: 'log', places: ['src/log.ts'], imports: ['base'], packages: ['pino'] },
   { name: 'codec', places: ['src/codec/'], imports: ['base', 'codec'], packages: [] },
   { name: 'sink', places: ['src/bus/sink.ts'], imports: ['base'], packages: [] },
-  { name: 'bus', places: ['src/bus/'], imports: ['base', 'sink', 'store interface', 'bus'], packages: [] },
+  {
+    name: 'bus',
+    places: ['src/bus/'],
+    imports: ['base', 'sink', 'store interface', 'memory store', 'bus'],
+    packages: [],
+  },
+  // The one that every bus has unless it is given another.
+  {
+    name: 'memory store',
+    places: ['memory', 'channel-log', 'queue', 'retention'].map(name => `src/store/${name}.ts`),
+    imports: ['base', 'store interface', 'memory store'],
+    packages: [],
+  },
   { name: 'store interface', places: ['src/store/store.ts'], imports: ['base'], packages: [] },
   {
     name: 'store',
     places: ['src/store/'],
-    imports: ['base', 'log', 'store interface', 'store'],
+    imports: ['base', 'log', 'store interface', 'memory store', 'store'],
     packages: [],
   },
   {
@@ -54,7 +76,17 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'protocol',
     places: ['src/protocols/'],
-    imports: ['base', 'log', 'bus', 'sink', 'codec', 'http', 'protocol interface', 'protocol'],
+    imports: [
+      'base',
+      'log',
+      'bus',
+      'sink',
+      'store interface',
+      'codec',
+      'http',
+      'protocol interface',
+      'protocol',
+    ],
     packages: ['busboy', 'mime-types'],
     isApart: true,
   },

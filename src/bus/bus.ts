@@ -1,13 +1,17 @@
-// The bus: gives messages their order and their ids and hands each to every subscription that wants it. It knows no
-// HTTP, no protocol and no wire format, and keeps no history: a message that nobody reads is gone.
+// The bus: checks what is published, has the store keep it, and hands it to every subscription that wants it, history
+// first where that was asked for. It knows no HTTP, no protocol and no wire format.
 
 import { randomBytes } from 'node:crypto'
 import { checkChannel } from '../channel.ts'
+import type { Cursor } from '../cursor.ts'
 import { MsgbusError } from '../errors.ts'
+import type { Filter } from '../filter.ts'
+import { isTree, type Matcher } from '../matcher.ts'
 import { checkSender, checkType, type Draft, type Message } from '../message.ts'
-import type { Filter } from './filter.ts'
+import { MemoryStore } from '../store/memory.ts'
+import type { Awaitable, ChannelRecord, Place, Start, Store } from '../store/store.ts'
 import { Lane } from './lane.ts'
-import type { Matcher } from './matcher.ts'
+import { Replay } from './replay.ts'
 import type { Encoder, Sink } from './sink.ts'
 
 /** Which messages go where, in which form. */
@@ -16,6 +20,17 @@ export interface SubscriptionRequest {
   readonly filter: Filter
   readonly encoder: Encoder
   readonly sink: Sink
+  /** Number of the last message that the reader has; by default it has everything and gets what comes. */
+  readonly afterSeq?: number
+  /** Called once if history cannot be read. Nothing is written to the sink after that. */
+  readonly onFault?: (error: unknown) => void
+}
+
+export interface BusOptions {
+  /** Closed with the bus. By default one in memory. */
+  readonly store?: Store
+  /** Told when an encoder or a sink throws, which neither may; by default it is thrown where nobody catches. */
+  readonly onFault?: (error: unknown) => void
 }
 
 /** A reader's place on the bus, from the moment it was made until it is closed. */
@@ -31,37 +46,50 @@ export class Bus {
    */
   readonly boundary = randomBytes(16).toString('hex')
   readonly #boundaryBytes = Buffer.from(this.boundary, 'latin1')
-  readonly #epoch = randomBytes(6).toString('hex')
+  readonly #store: Store
   readonly #lanesOfPath = new Map<string, Set<Lane>>()
   readonly #lanesOfEncoder = new Map<Encoder, Map<string, Lane>>()
   readonly #onFault: (error: unknown) => void
   #waiting: Lane[] = []
-  #seq = 0
   #treeCount = 0
   #isClosed = false
 
-  /** @param onFault Told when an encoder or a sink throws, which neither may; by default it is thrown where nobody catches. */
-  constructor({ onFault = throwLater }: { readonly onFault?: (error: unknown) => void } = {}) {
+  constructor({ store = new MemoryStore(), onFault = throwLater }: BusOptions = {}) {
+    this.#store = store
     this.#onFault = onFault
+    store.follow(message => {
+      this.#deliver(message)
+    })
+  }
+
+  /** What `since` and `Last-Event-ID` are counted in. */
+  get position(): Cursor {
+    return { epoch: this.#store.epoch, seq: this.#store.lastSeq }
   }
 
   /**
-   * Accepts a message and returns it with its id. Subscriptions get it before the turn of the event loop ends; this
-   * call neither waits for them nor says whether there were any.
+   * Has a message kept and returns it with its id: at once, if the store keeps it at once, as the one in memory does.
+   * Subscriptions get it before that turn of the event loop ends; this call neither waits for them nor says whether
+   * there were any.
    * @throws {MsgbusError} `MSGBUS_CHANNEL_NAME`, `MSGBUS_TYPE`, `MSGBUS_SENDER`, `MSGBUS_BODY_BOUNDARY` for a draft that
-   *   cannot be carried; `MSGBUS_CLOSED` once `close()` was called.
+   *   cannot be carried; `MSGBUS_CLOSED` once `close()` was called; what the store throws.
    */
-  publish(draft: Draft): Message {
-    return this.#accept(draft, this.check(draft))
+  publish(draft: Draft): Awaitable<Message> {
+    const kept = this.#store.append([this.#checked(draft)])
+    return kept instanceof Promise ? kept.then(only) : only(kept)
   }
 
   /**
-   * Accepts several messages, in order, or none of them.
+   * Has several messages kept, in order, or none of them.
    * @throws {MsgbusError} as {@link publish}, for the first that cannot be carried.
    */
-  publishAll(drafts: readonly Draft[]): readonly Message[] {
-    const types = drafts.map(draft => this.check(draft))
-    return drafts.map((draft, at) => this.#accept(draft, types[at] ?? draft.type))
+  publishAll(drafts: readonly Draft[]): Awaitable<readonly Message[]> {
+    return this.#store.append(drafts.map(draft => this.#checked(draft)))
+  }
+
+  #checked(draft: Draft): Draft {
+    const type = this.check(draft)
+    return type === draft.type ? draft : { ...draft, type }
   }
 
   /**
@@ -82,16 +110,41 @@ export class Bus {
     return checkType(draft.type)
   }
 
-  #accept({ channel, sender, body }: Draft, type: string): Message {
-    const id = `${this.#epoch}-${++this.#seq}`
-    const message: Message = { id, channel, time: Date.now(), type, sender, body }
-    this.#offer(message, channel)
+  #deliver(message: Message): void {
+    this.#offer(message, message.channel)
     if (this.#treeCount > 0) this.#offerToTrees(message)
-    return message
   }
 
-  /** Starts a subscription: the sink gets every matching message that is published from now on, in order. */
-  subscribe({ matcher, filter, encoder, sink }: SubscriptionRequest): Subscription {
+  /** Finds where a reader can begin that wants to begin there. */
+  locate({ paths }: Matcher, start: Start): Awaitable<Place> {
+    return this.#store.locate(paths, start)
+  }
+
+  /**
+   * Starts a subscription: the sink gets every matching message behind `afterSeq`, in order, what is kept of the past
+   * first and then what is published, without a hole or a repeat between the two.
+   */
+  subscribe(request: SubscriptionRequest): Subscription {
+    const { matcher, filter, encoder, sink, afterSeq, onFault = this.#onFault } = request
+    const store = this.#store
+    if (afterSeq === undefined || afterSeq >= store.lastSeq) return this.#goLive(request)
+    let live: Subscription | null = null
+    const replay = new Replay({
+      ...{ store, paths: matcher.paths, filter, encoder, sink, afterSeq, onFault },
+      onCaughtUp: () => {
+        live = this.#goLive(request)
+      },
+    })
+    replay.start()
+    return {
+      close: () => {
+        replay.close()
+        live?.close()
+      },
+    }
+  }
+
+  #goLive({ matcher, filter, encoder, sink }: SubscriptionRequest): Subscription {
     const key = JSON.stringify([matcher.paths, filter.key])
     const lanes = getOrSet(this.#lanesOfEncoder, encoder, () => new Map<string, Lane>())
     const lane = getOrSet(lanes, key, () => this.#openLane(matcher, new Lane(filter, encoder)))
@@ -99,7 +152,7 @@ export class Bus {
     return {
       close: () => {
         lane.delete(sink)
-        if (!lane.isEmpty || lanes.get(key) !== lane) return
+        if (lane.sinkCount > 0 || lanes.get(key) !== lane) return
         this.#closeLane(matcher, lane)
         lanes.delete(key)
         if (lanes.size === 0) this.#lanesOfEncoder.delete(encoder)
@@ -107,10 +160,25 @@ export class Bus {
     }
   }
 
-  /** Delivers what waits and refuses further messages. Subscriptions stay until their owners close them. */
-  close(): void {
+  /** Every channel that the store knows, in no order. */
+  channels(): Iterable<ChannelRecord> {
+    return this.#store.channels()
+  }
+
+  /** How many live subscriptions read each path of a matcher: `a`, `a/`, or the empty string for everything. */
+  subscriberCounts(): ReadonlyMap<string, number> {
+    const countOf = ([path, lanes]: [string, ReadonlySet<Lane>]): [string, number] => [
+      path,
+      [...lanes].reduce((sum, lane) => sum + lane.sinkCount, 0),
+    ]
+    return new Map([...this.#lanesOfPath].map(countOf))
+  }
+
+  /** Delivers what waits, refuses further messages and closes the store. Subscriptions stay until their owners close them. */
+  close(): Awaitable<void> {
     this.#isClosed = true
     this.#flush()
+    return this.#store.close()
   }
 
   #openLane(matcher: Matcher, lane: Lane): Lane {
@@ -143,7 +211,7 @@ export class Bus {
     const lanes = this.#lanesOfPath.get(path)
     if (lanes === undefined) return
     for (const lane of lanes) {
-      if (!lane.offer(message, this.#seq)) continue
+      if (!lane.offer(message)) continue
       if (this.#waiting.push(lane) === 1) setImmediate(this.#flush)
     }
   }
@@ -168,8 +236,11 @@ function throwLater(error: unknown): void {
   })
 }
 
-function isTree(path: string): boolean {
-  return path === '' || path.endsWith('/')
+function only(messages: readonly Message[]): Message {
+  const [message] = messages
+  if (message === undefined)
+    throw new TypeError('Cannot publish: the store kept one message and returned none')
+  return message
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -32,4 +32,14 @@ export interface Batch {
 export interface Sink {
   /** Takes a batch, or decides to lose it; never throws. Called in order, on the hot path: no promise, timer or copy. */
   write(batch: Batch): void
+  /** How fast history may come; a sink without it takes all that there is at once. What is live never waits. */
+  readonly pace?: Pace
+}
+
+/** Lets history wait for a slow reader. */
+export interface Pace {
+  /** True while so much waits that more would only wait behind it. */
+  readonly isBusy: boolean
+  /** Calls back once, when a sink that is busy is so no more; never, if its reader goes away before. */
+  onceReady(callback: () => void): void
 }

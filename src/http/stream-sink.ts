@@ -4,7 +4,7 @@
 
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import type { Batch, Encoder, Sink } from '../bus/sink.ts'
+import type { Batch, Encoder, Pace, Sink } from '../bus/sink.ts'
 import type { Message } from '../message.ts'
 
 /**
@@ -37,7 +37,7 @@ const EMPTY = new Uint8Array(0)
 // Some readers keep only so many header lines of a part (2,000 in one well-known parser).
 const MAX_PINGS = 1_900
 
-export class StreamSink implements Sink {
+export class StreamSink implements Sink, Pace {
   readonly #options: StreamSinkOptions
   readonly #socket: Socket
   // A field of its own: with thousands of readers each object touched per message is one more that no cache holds.
@@ -55,6 +55,18 @@ export class StreamSink implements Sink {
     this.#options = options
     this.#socket = options.socket
     this.#repeatsLast = options.repeatsLast
+  }
+
+  get pace(): Pace {
+    return this
+  }
+
+  get isBusy(): boolean {
+    return this.#socket.writableNeedDrain
+  }
+
+  onceReady(callback: () => void): void {
+    this.#socket.once('drain', callback)
   }
 
   write(batch: Batch): void {

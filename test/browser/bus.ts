@@ -8,6 +8,7 @@ import type { Test } from 'tap'
 import { start, type TestServer } from '../wire/server.ts'
 import type { ListenOptions, ServerOptions } from '../../src/server.ts'
 import { HOSTS, MAX_WAIT_MS } from './browsers.ts'
+import { atOnce } from '../at-once.ts'
 
 export interface Bus extends TestServer {
   /** Of 127.0.0.1, without a slash at the end. */
@@ -40,7 +41,7 @@ export function publish(
   body: string | Uint8Array,
   sender: string | null = null,
 ): string {
-  return server.bus.publish({ channel, type, sender, body: Buffer.from(body) }).id
+  return atOnce(server.bus.publish({ channel, type, sender, body: Buffer.from(body) })).id
 }
 
 /** Pages of a site by path. */

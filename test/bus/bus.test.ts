@@ -2,10 +2,11 @@
 
 import t from 'tap'
 import { Bus, type Subscription } from '../../src/bus/bus.ts'
-import { Filter } from '../../src/bus/filter.ts'
-import { parseMatcher } from '../../src/bus/matcher.ts'
+import { Filter } from '../../src/filter.ts'
+import { parseMatcher } from '../../src/matcher.ts'
 import type { Batch, Encoder, Sink } from '../../src/bus/sink.ts'
 import type { Message } from '../../src/message.ts'
+import { atOnce } from '../at-once.ts'
 
 /** Writes a message as its channel and body, and counts. */
 class TextEncoding implements Encoder {
@@ -42,7 +43,7 @@ function put(
   body = '',
   { type = 'text/plain', sender = null as string | null } = {},
 ): Message {
-  return bus.publish({ channel, type, sender, body: Buffer.from(body) })
+  return atOnce(bus.publish({ channel, type, sender, body: Buffer.from(body) }))
 }
 
 /** Subscribes; everything that is not given is new. */
@@ -64,7 +65,7 @@ await t.test('an accepted message is the draft with an id and a time', t => {
   const bus = new Bus()
   const draft = { channel: 'a/b', type: 'Text/Plain; x=y', sender: 'dug', body: Buffer.from('x') }
   const before = Date.now()
-  const message = bus.publish(draft)
+  const message = atOnce(bus.publish(draft))
   t.match(message.id, /^[0-9a-f]{12}-1$/)
   t.ok(message.time >= before && message.time <= Date.now())
   t.strictSame(
@@ -339,7 +340,7 @@ await t.test('several drafts are published in order, or none of them', t => {
   const bus = new Bus()
   const draft = (body: string) => ({ channel: 'a', type: 'a/b', sender: null, body: Buffer.from(body) })
   t.strictSame(
-    bus.publishAll([draft('x'), draft('y')]).map(({ id }) => id.split('-')[1]),
+    atOnce(bus.publishAll([draft('x'), draft('y')])).map(({ id }) => id.split('-')[1]),
     ['1', '2'],
   )
   t.throws(() => bus.publishAll([draft('z'), draft(bus.boundary)]), { code: 'MSGBUS_BODY_BOUNDARY' })

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import { needs } from '../needs.ts'
 import { Command, run } from '../command.ts'
 import { certificate, get, parsePart, start, subscribe, type TestServer } from '../wire/server.ts'
+import { atOnce } from '../at-once.ts'
 
 // Every byte there is, and line ends in all forms: what a tool that takes a body for text would change.
 const BYTES = `${String.fromCharCode(...Array.from({ length: 256 }, (_, at) => at))}\n\r\n\r\0\n`
@@ -18,7 +19,7 @@ function put(
   body: string,
   { type = 'text/plain', sender = null }: { readonly type?: string; readonly sender?: string | null } = {},
 ): string {
-  const { id } = server.bus.publish({ channel, type, sender, body: Buffer.from(body, 'latin1') })
+  const { id } = atOnce(server.bus.publish({ channel, type, sender, body: Buffer.from(body, 'latin1') }))
   const from = sender === null ? '' : `From: ${sender}\r\n`
   const lines = `${from}Content-Type: ${type}\r\nContent-Length: ${body.length}\r\nMsgbus-Id: ${id}\r\n`
   return `${lines}\r\n${body}\r\n--${server.bus.boundary}\r\n`

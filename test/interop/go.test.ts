@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 import { needs } from '../needs.ts'
 import { Command, run } from '../command.ts'
 import { start, subscribe } from '../wire/server.ts'
+import { atOnce } from '../at-once.ts'
 
 const SOURCE = join(process.cwd(), 'test/interop/fixtures/reader.go')
 
@@ -49,7 +50,9 @@ await t.test('a Go program reads streams with mime/multipart', async t => {
       Buffer.from('the last one'),
     ]
     for (const body of bodies) {
-      const { id } = server.bus.publish({ channel: 'foo', type: 'image/x-any; v="1"', sender: 'alice', body })
+      const { id } = atOnce(
+        server.bus.publish({ channel: 'foo', type: 'image/x-any; v="1"', sender: 'alice', body }),
+      )
       // Nothing else is published, and no heartbeat is due, until the reader has reported this one.
       const part = JSON.parse(await reader.readThrough('\n')) as ReportedPart
       const headers = {
@@ -69,12 +72,14 @@ await t.test('a Go program reads streams with mime/multipart', async t => {
     // A stream that was opened later has had two: so the reader has had one.
     const witness = await subscribe(t, server, '/msgbus/silent')
     await witness.readThrough('Msgbus-Ping: 2\r\n')
-    server.server.bus.publish({
-      channel: 'foo',
-      type: 'text/plain',
-      sender: null,
-      body: Buffer.from('hello'),
-    })
+    atOnce(
+      server.server.bus.publish({
+        channel: 'foo',
+        type: 'text/plain',
+        sender: null,
+        body: Buffer.from('hello'),
+      }),
+    )
     const { headers, body } = JSON.parse(await reader.readThrough('\n')) as ReportedPart
     t.equal(body, Buffer.from('hello').toString('base64'))
     t.strictSame(headers['Content-Type'], ['text/plain'])

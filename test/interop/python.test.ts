@@ -6,6 +6,7 @@ import t from 'tap'
 import { needs } from '../needs.ts'
 import { Command } from '../command.ts'
 import { start } from '../wire/server.ts'
+import { atOnce } from '../at-once.ts'
 
 const READER = join(process.cwd(), 'test/interop/fixtures/reader.py')
 
@@ -41,12 +42,14 @@ await t.test(
     await readThrough(`--${server.bus.boundary}\r\n`)
     const wanted: Summary['parts'][number][] = []
     for (const [name, body] of BODIES) {
-      const { id } = server.bus.publish({
-        channel: `a/${wanted.length}`,
-        type: 'image/x-any',
-        sender: name,
-        body,
-      })
+      const { id } = atOnce(
+        server.bus.publish({
+          channel: `a/${wanted.length}`,
+          type: 'image/x-any',
+          sender: name,
+          body,
+        }),
+      )
       const headers = [
         ['From', name],
         ['Content-Location', `/msgbus/a/${wanted.length}`],

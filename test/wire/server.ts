@@ -8,6 +8,7 @@ import { connect as connectTls } from 'node:tls'
 import type { Test } from 'tap'
 import type { Log } from '../../src/log.ts'
 import { createServer, type ListenOptions, type Server, type ServerOptions } from '../../src/server.ts'
+import { atOnce } from '../at-once.ts'
 
 const TIMEOUT_MS = 20_000
 const SHOWN_BYTES = 400
@@ -74,7 +75,7 @@ export function put(
   body: string,
   { type = 'text/plain', sender = null }: { readonly type?: string; readonly sender?: string | null } = {},
 ): string {
-  return server.bus.publish({ channel, type, sender, body: Buffer.from(body, 'latin1') }).id
+  return atOnce(server.bus.publish({ channel, type, sender, body: Buffer.from(body, 'latin1') })).id
 }
 
 export interface Head {

@@ -7,6 +7,7 @@ import { MsgbusError } from '../../errors.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import type { Intake } from '../../http/intake.ts'
 import type { Message } from '../../message.ts'
+import type { Awaitable } from '../../store/store.ts'
 import { decodeOne } from './one-channel.ts'
 
 export interface PartPublisherOptions {
@@ -15,7 +16,9 @@ export interface PartPublisherOptions {
   /** Content-Type of the request; empty when it has none. */
   readonly type: string
   readonly maxBodyBytes: number
-  publish(channel: string, type: string, body: Uint8Array): Message
+  publish(channel: string, type: string, body: Uint8Array): Awaitable<Message>
+  /** Called for each message once it is kept, in order. */
+  onPublished(message: Message): void
 }
 
 const LOCATION_PREFIX = '/msgbus/'
@@ -32,6 +35,7 @@ export class PartPublisher {
   readonly #tree: string | null = ''
   #last: Message | undefined
   #count = 0
+  readonly #waiting = new Waiting()
   // Since when something is due: the first boundary, or the rest of a part.
   #dueSinceMs: number | null = performance.now()
 
@@ -78,6 +82,7 @@ export class PartPublisher {
             : { startedMs: this.#dueSinceMs, byteCount: this.#parser.bufferedByteCount },
       })
       this.#parser.end()
+      await this.#waiting.all()
     } catch (error) {
       if (!(error instanceof MsgbusError) || this.#count === 0) throw error
       const parts = this.#count === 1 ? '1 part before it was' : `${this.#count} parts before it were`
@@ -87,12 +92,20 @@ export class PartPublisher {
 
   #publish({ headers, body }: Part): void {
     this.#dueSinceMs = null
+    this.#waiting.check()
     if (headers.has('content-encoding')) {
       throw new MsgbusError('MSGBUS_CONTENT_ENCODING', 'Cannot publish an encoded part: send it as it is')
     }
     const channel = this.#channel ?? this.#channelOf(headers.get('content-location'))
-    this.#last = this.#options.publish(channel, headers.get('content-type') ?? '', body)
+    const kept = this.#options.publish(channel, headers.get('content-type') ?? '', body)
+    if (kept instanceof Promise) this.#waiting.add(kept.then(this.#note))
+    else this.#note(kept)
+  }
+
+  readonly #note = (message: Message): void => {
+    this.#last = message
     this.#count++
+    this.#options.onPublished(message)
   }
 
   #channelOf(location: string | undefined): string {
@@ -108,5 +121,29 @@ export class PartPublisher {
       )
     }
     return channel
+  }
+}
+
+/** Promises whose first failure is to be thrown by whoever looks next, and by nobody else. */
+class Waiting {
+  readonly #promises = new Set<Promise<void>>()
+  #fault: { readonly error: unknown } | null = null
+
+  add(promise: Promise<void>): void {
+    const settled = promise
+      .catch((error: unknown) => {
+        this.#fault ??= { error }
+      })
+      .finally(() => this.#promises.delete(settled))
+    this.#promises.add(settled)
+  }
+
+  check(): void {
+    if (this.#fault !== null) throw this.#fault.error
+  }
+
+  async all(): Promise<void> {
+    await Promise.all(this.#promises)
+    this.check()
   }
 }

@@ -45,7 +45,7 @@ export class Publisher {
     const sender = exchange.credentials?.user ?? null
     this.#bus.check({ channel, type, sender, body: NO_BYTES })
     const body = await intake.read(exchange, maxBodyBytes)
-    const message = this.#bus.publish({ channel, type, sender, body })
+    const message = await this.#bus.publish({ channel, type, sender, body })
     this.#logPublish(exchange, message)
     exchange.answer(204, ['Msgbus-Id', message.id])
   }
@@ -59,7 +59,7 @@ export class Publisher {
       ...entry,
     }))
     // All or nothing: a form is one act of the person who sent it.
-    const messages = this.#bus.publishAll(drafts)
+    const messages = await this.#bus.publishAll(drafts)
     for (const message of messages) this.#logPublish(exchange, message)
     exchange.answer(204, countHeaders(messages.length, messages.at(-1)))
   }
@@ -70,14 +70,11 @@ export class Publisher {
       type,
       maxBodyBytes: this.#options.maxBodyBytes,
       publish: (channel, partType, body) => {
-        const message = this.#bus.publish({
-          channel,
-          type: partType,
-          sender: exchange.credentials?.user ?? null,
-          body,
-        })
+        const sender = exchange.credentials?.user ?? null
+        return this.#bus.publish({ channel, type: partType, sender, body })
+      },
+      onPublished: message => {
         this.#logPublish(exchange, message)
-        return message
       },
     })
     await parts.take(exchange, this.#options.intake)

@@ -1,8 +1,8 @@
 // Subscribing: from a GET to a stream of parts in the form its reader needs. How a stream behaves once it runs is
 // `http/streams.ts`, what a part looks like `codec/multipart.ts`.
 
-import { Filter } from '../../bus/filter.ts'
-import { parseMatcher } from '../../bus/matcher.ts'
+import { Filter } from '../../filter.ts'
+import { parseMatcher } from '../../matcher.ts'
 import {
   documentFormat,
   format2008,

@@ -1,8 +1,8 @@
 // Which channels a subscription reads: single names, everything below a name, or everything. Plain data that the bus
-// puts into its index; nothing here looks at messages.
+// puts into its index. Runs in browsers.
 
-import { decodeChannel } from '../channel.ts'
-import { MsgbusError } from '../errors.ts'
+import { decodeChannel } from './channel.ts'
+import { MsgbusError } from './errors.ts'
 
 const MAX_PATHS = 64
 
@@ -35,4 +35,16 @@ export function parseMatcher(spelling: string): Matcher {
 
 function parsePath(spelling: string): string {
   return spelling.endsWith('/') ? `${decodeChannel(spelling.slice(0, -1))}/` : decodeChannel(spelling)
+}
+
+/** True when a matcher with these paths takes in the channel. */
+export function matchesChannel(paths: readonly string[], channel: string): boolean {
+  return paths.some(path =>
+    isTree(path) ? channel.length > path.length && channel.startsWith(path) : channel === path,
+  )
+}
+
+/** True for a path that stands for more than one channel. */
+export function isTree(path: string): boolean {
+  return path === '' || path.endsWith('/')
 }

@@ -1,8 +1,8 @@
 // Which messages of a channel a subscription wants: `type` and `sender` pattern lists with the rules of OpenSSH's
-// match.c (doc/protocol/native.md has the truth table). Matching time is bounded by pattern length × value length.
+// match.c (doc/protocol/native.md has the truth table). Matching time is bounded by pattern length × value length. Runs in browsers.
 
-import { MsgbusError } from '../errors.ts'
-import type { Message } from '../message.ts'
+import { MsgbusError } from './errors.ts'
+import type { Message } from './message.ts'
 
 const MAX_PATTERNS = 100
 const MAX_LIST_LENGTH = 1024
@@ -119,7 +119,7 @@ export class Filter {
     this.key = JSON.stringify([type, sender])
   }
 
-  matches(message: Message): boolean {
+  matches(message: Pick<Message, 'type' | 'sender'>): boolean {
     if (this.#types !== null && !this.#types.matches(message.type)) return false
     // [dugsong Q1] A message without a sender passes every sender filter: the seed's documented intent.
     return this.#senders === null || message.sender === null || this.#senders.matches(message.sender)

@@ -1,7 +1,7 @@
 // The rules of pattern lists and filters, row by row as OpenSSH's match.c has them, and their bounds.
 
 import t from 'tap'
-import { Filter, PatternList } from '../../src/bus/filter.ts'
+import { Filter, PatternList } from '../src/filter.ts'
 
 const rows: readonly (readonly [value: string, list: string, matches: boolean])[] = [
   ['text/plain', 'text/*', true],

@@ -1,7 +1,7 @@
 // How the spelling of a subscription's channels in a URL becomes a matcher.
 
 import t from 'tap'
-import { parseMatcher } from '../../src/bus/matcher.ts'
+import { parseMatcher } from '../src/matcher.ts'
 
 const spellings: readonly (readonly [spelling: string, paths: readonly string[], isWide: boolean])[] = [
   ['', [''], true],

@@ -1,0 +1,96 @@
+// What keeps messages: it gives them their order and their ids, and reads them again from any place. Interface only; who
+// drives it is the bus. A store knows no subscription, no protocol and no wire format.
+
+import type { Cursor } from '../cursor.ts'
+import type { Draft, Message } from '../message.ts'
+
+/** Something that is there at once, or soon. */
+export type Awaitable<Value> = Value | Promise<Value>
+
+/**
+ * What not every store can do. `durable`: what `append` has returned survives the end of the process. `shared`: other
+ * processes append to it too.
+ */
+export type Capability = 'durable' | 'shared'
+
+/** Where a reader wants to begin. */
+export type Start =
+  | { readonly kind: 'now' }
+  /** The oldest message that is kept. */
+  | { readonly kind: 'all' }
+  /** What follows this place. */
+  | { readonly kind: 'after'; readonly cursor: Cursor }
+  /** Messages of this time or later, in milliseconds since 1970. Best effort: a clock may have been set. */
+  | { readonly kind: 'time'; readonly timeMs: number }
+  /** So many of the newest messages, over all channels that are read. */
+  | { readonly kind: 'last'; readonly count: number }
+
+/** Where a reader can begin. */
+export interface Place {
+  /** It gets every message that is kept and whose number is greater. */
+  readonly seq: number
+  /** Messages between where it wanted to begin and the first it gets: so many are gone. */
+  readonly missedCount: number
+  /** True when nobody can tell what is gone: the cursor is of another epoch, or what was kept about it is gone too. */
+  readonly isReset: boolean
+}
+
+/** A piece of history, in order. */
+export interface Page {
+  readonly messages: readonly Message[]
+  /** All that was asked for up to this number is in this page. It is the store's `lastSeq` for a reader that has caught up. */
+  readonly seq: number
+}
+
+export interface PageRequest {
+  /** Of a matcher. */
+  readonly paths: readonly string[]
+  readonly afterSeq: number
+  /** At least 1. */
+  readonly maxCount: number
+}
+
+export interface Store {
+  readonly supports: ReadonlySet<Capability>
+  /** Of the messages that are appended now. Constant for as long as the store is open. */
+  readonly epoch: string
+  /** Number of the newest message that the follower was given, 0 before any. Never falls. */
+  readonly lastSeq: number
+
+  /** Names who gets every appended message, by whichever process, once, in order, and not before it is kept. Called once. */
+  follow(onMessage: (message: Message) => void): void
+
+  /**
+   * Keeps all of the drafts or none, in order and without another one between them. Drafts are checked by whoever calls.
+   * A store that keeps them at once returns them at once.
+   * @throws {MsgbusError} `MSGBUS_CLOSED`, or why they could not be kept.
+   */
+  append(drafts: readonly Draft[]): Awaitable<readonly Message[]>
+
+  /** Finds the place to begin from for a reader of these paths. */
+  locate(paths: readonly string[], start: Start): Awaitable<Place>
+
+  /**
+   * Reads what is kept. A store answers at once for the newest messages, so that a reader that has caught up can go on
+   * live without a hole; for older ones it may answer later.
+   */
+  read(request: PageRequest): Awaitable<Page>
+
+  /** What is known about channels that had messages, in no order. */
+  channels(): Iterable<ChannelRecord>
+
+  /** Takes no more messages and lets go of everything. Twice is allowed. */
+  close(): Awaitable<void>
+}
+
+/** One channel since the store was opened. */
+export interface ChannelRecord {
+  readonly name: string
+  /** Messages ever, whether they are still kept or not. */
+  readonly messageCount: number
+  /** Of their bodies. */
+  readonly byteCount: number
+  readonly keptCount: number
+  /** The last one, if it is still kept. */
+  readonly newest: Message | undefined
+}

@@ -20,7 +20,7 @@ const server = createHttpServer((req, res) => {
   req.on('data', (chunk: Buffer) => chunks.push(chunk))
   req.on('end', () => {
     const body = Buffer.concat(chunks)
-    const part = `Content-Type: text/plain\r\nContent-Length: ${body.length}\r\nMsgbus-Id: 0123456789ab-${++count}\r\n\r\n${body.toString('latin1')}\r\n--${boundary}\r\n`
+    const part = `Content-Type: text/plain\r\nContent-Length: ${body.length}\r\nMsgbus-Id: 0123456789ab-${++count}\r\nMsgbus-Time: 1700000000000\r\n\r\n${body.toString('latin1')}\r\n--${boundary}\r\n`
     const frame = Buffer.from(`${part.length.toString(16)}\r\n${part}\r\n`, 'latin1')
     for (const socket of sockets) socket.write(frame)
     res.writeHead(204).end()

@@ -149,7 +149,7 @@ export class Server {
     }, drainMs)
     await Promise.all(closed)
     clearTimeout(deadline)
-    if (this.#ownsBus) this.bus.close()
+    if (this.#ownsBus) await this.bus.close()
   }
 
   #openFiles(rootDir: string, log: Log): RequestListener {

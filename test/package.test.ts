@@ -203,7 +203,7 @@ await t.test('the package', async t => {
       "import { Bus, createServer, Filter, MsgbusError, parseMatcher, type Message, type Server } from 'msgbus'",
       'const server: Server = createServer({ bus: new Bus(), maxBodyBytes: 1000 })',
       "const body = Buffer.from('hello')",
-      "const message: Message = server.bus.publish({ channel: 'foo', type: 'text/plain', sender: null, body })",
+      "const message: Message = await server.bus.publish({ channel: 'foo', type: 'text/plain', sender: null, body })",
       'export const id: string = message.id',
       "export const url: Promise<string> = server.listen({ address: '127.0.0.1', port: 0 })",
       "export const code = (error: MsgbusError): 'MSGBUS_BUSY' | 'other' => (error.code === 'MSGBUS_BUSY' ? error.code : 'other')",

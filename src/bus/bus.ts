@@ -22,6 +22,8 @@ export interface SubscriptionRequest {
   readonly sink: Sink
   /** Number of the last message that the reader has; by default it has everything and gets what comes. */
   readonly afterSeq?: number
+  /** Called once, when the sink has everything that was kept; what follows is live. */
+  readonly onCaughtUp?: () => void
   /** Called once if history cannot be read. Nothing is written to the sink after that. */
   readonly onFault?: (error: unknown) => void
 }
@@ -125,9 +127,10 @@ export class Bus {
    * first and then what is published, without a hole or a repeat between the two.
    */
   subscribe(request: SubscriptionRequest): Subscription {
-    const { matcher, filter, encoder, sink, afterSeq, onFault = this.#onFault } = request
+    const { matcher, filter, encoder, sink, onFault = this.#onFault } = request
     const store = this.#store
-    if (afterSeq === undefined || afterSeq >= store.lastSeq) return this.#goLive(request)
+    const { afterSeq = store.lastSeq } = request
+    if (afterSeq >= store.lastSeq) return this.#goLive(request)
     let live: Subscription | null = null
     const replay = new Replay({
       ...{ store, paths: matcher.paths, filter, encoder, sink, afterSeq, onFault },
@@ -144,11 +147,13 @@ export class Bus {
     }
   }
 
-  #goLive({ matcher, filter, encoder, sink }: SubscriptionRequest): Subscription {
+  #goLive(request: SubscriptionRequest): Subscription {
+    const { matcher, filter, encoder, sink } = request
     const key = JSON.stringify([matcher.paths, filter.key])
     const lanes = getOrSet(this.#lanesOfEncoder, encoder, () => new Map<string, Lane>())
     const lane = getOrSet(lanes, key, () => this.#openLane(matcher, new Lane(filter, encoder)))
     lane.add(sink)
+    request.onCaughtUp?.()
     return {
       close: () => {
         lane.delete(sink)

@@ -7,58 +7,33 @@ import type { Message } from '../message.ts'
 import { ByteSearch, latin1Bytes } from './bytes.ts'
 import { BOUNDARY_2008 } from './delimiter.ts'
 import { isPicture } from './picture.ts'
-
-/** One part in three pieces, so that whoever sends it puts it into one buffer with one copy. Head and tail are ASCII. */
-export interface EncodedPart {
-  readonly head: string
-  readonly body: Uint8Array
-  readonly tail: string
-}
-
-/** What of a part depends on its reader. */
-export interface PartOptions {
-  /** True when the reader gets several channels, so that the part has to name its own. */
-  readonly isWide: boolean
-  /** Messages this reader lost right before this one. */
-  readonly skippedCount: number
-}
-
-/** One form of the stream. */
-export interface PartFormat {
-  /** Content-Type of the whole response. */
-  readonly contentType: string
-  /** ASCII text that goes out with the response head. */
-  readonly opening: string
-  /** ASCII text that ends the stream in good order; may be empty. */
-  readonly closing: string
-  /** True where an idle reader is kept alive by the last part, sent again, because no other byte would be harmless. */
-  readonly repeatsLast: boolean
-  /** A line that every reader of this form ignores, or null where there is none. */
-  ping(count: number): string | null
-  /** @returns null when this form leaves the message out. */
-  part(message: Message, options: PartOptions): EncodedPart | null
-}
+import type { PartOptions, StreamFormat } from './stream-format.ts'
 
 /**
  * [RFC 2046 §5.1] CRLF lines and a length in each part: for programs, and for browsers that show documents.
  *
  * Header lines, each only where it says something: `Msgbus-Skipped`, `From`, `Content-Location`, `Content-Type`,
- * `Content-Length`, `Msgbus-Id`.
+ * `Content-Length`, `Msgbus-Id`, `Msgbus-Time` (milliseconds since 1970).
  */
-export function standardFormat(boundary: string): PartFormat {
+export function standardFormat(
+  boundary: string,
+  subtype: 'x-mixed-replace' | 'mixed' = 'x-mixed-replace',
+): StreamFormat {
   const tail = `\r\n--${boundary}\r\n`
   return {
-    contentType: `multipart/x-mixed-replace; boundary=${boundary}`,
+    contentType: `multipart/${subtype}; boundary=${boundary}`,
     opening: `--${boundary}\r\n`,
     closing: `--${boundary}--\r\n`,
     repeatsLast: false,
     // A header line behind the boundary that is already out is the one thing that neither browser minds.
     ping: count => `Msgbus-Ping: ${count}\r\n`,
     part: (message, options) => ({
-      head: `${commonLines(message, options, '\r\n')}Content-Length: ${message.body.length}\r\nMsgbus-Id: ${message.id}\r\n\r\n`,
+      head: `${commonLines(message, options, '\r\n')}Content-Length: ${message.body.length}\r\nMsgbus-Id: ${message.id}\r\nMsgbus-Time: ${message.time}\r\n\r\n`,
       body: message.body,
-      tail,
     }),
+    notice: () => '',
+    tail,
+    lastTail: `\r\n--${boundary}--\r\n`,
   }
 }
 
@@ -71,7 +46,7 @@ const SHOWN_IN_A_TAB =
  * The standard form without the messages that a browser tab would turn into downloads, and with a byte order mark on
  * UTF-8 text that is more than ASCII.
  */
-export function documentFormat(boundary: string): PartFormat {
+export function documentFormat(boundary: string): StreamFormat {
   const standard = standardFormat(boundary)
   return {
     ...standard,
@@ -105,7 +80,7 @@ function withMark(message: Message): Message {
  * For `<img>`: decodable pictures only, with the headers of the next part sent ahead, because Chromium shows a frame
  * only once it has seen them. No lengths, no names, no notices: the header block is closed before the message exists.
  */
-export function pictureFormat(boundary: string): PartFormat {
+export function pictureFormat(boundary: string): StreamFormat {
   const opening = `--${boundary}\r\nContent-Type: image/jpeg\r\n\r\n`
   const tail = `\r\n${opening}`
   return {
@@ -116,9 +91,10 @@ export function pictureFormat(boundary: string): PartFormat {
     ping: () => null,
     // One part that is no picture blanks an <img> in Chromium, two crash its tab.
     part: message =>
-      /^image\//i.test(message.type) && isPicture(message.body)
-        ? { head: '', body: message.body, tail }
-        : null,
+      /^image\//i.test(message.type) && isPicture(message.body) ? { head: '', body: message.body } : null,
+    notice: () => '',
+    tail,
+    lastTail: `\r\n--${boundary}--\r\n`,
   }
 }
 
@@ -128,7 +104,7 @@ const BOUNDARY_2008_SEARCH = new ByteSearch(latin1Bytes(`--${BOUNDARY_2008}`))
  * The bytes of the 2008 server: bare LF, a constant boundary, nothing between body and boundary.
  * @param hasLength Whether parts carry their length: for HTTP/1.0 readers only, as then.
  */
-export function format2008(hasLength: boolean): PartFormat {
+export function format2008(hasLength: boolean): StreamFormat {
   const boundaryLine = `--${BOUNDARY_2008}\n`
   return {
     contentType: `multipart/x-mixed-replace;boundary=${BOUNDARY_2008}`,
@@ -144,9 +120,11 @@ export function format2008(hasLength: boolean): PartFormat {
       return {
         head: `${commonLines(message, options, '\n')}${length}\n`,
         body: message.body,
-        tail: boundaryLine,
       }
     },
+    notice: () => '',
+    tail: boundaryLine,
+    lastTail: boundaryLine,
   }
 }
 

@@ -94,6 +94,12 @@ export class Exchange {
     this.res.end(body)
   }
 
+  /** Answers with bytes that are no part of a stream. */
+  send(status: number, headers: readonly string[], body: Uint8Array): void {
+    this.res.writeHead(status, [...this.commonHeaders, ...headers, 'Content-Length', `${body.length}`])
+    this.res.end(body)
+  }
+
   /** Answers with a page of the server's own, under a policy of its own. */
   page(html: string, contentSecurityPolicy: string): void {
     const headers = [

@@ -42,7 +42,7 @@ export class OriginRule {
         'Access-Control-Allow-Credentials',
         'true',
       ],
-      ...['Access-Control-Expose-Headers', 'Msgbus-Id, Msgbus-Count'],
+      ...['Access-Control-Expose-Headers', 'Msgbus-Id, Msgbus-Count, Msgbus-Position, Msgbus-Resume'],
       ...['Access-Control-Allow-Methods', 'GET, HEAD, POST, PUT', 'Access-Control-Max-Age', '600'],
       ...['Access-Control-Allow-Headers', 'Authorization, Content-Type, Last-Event-ID'],
     ]

@@ -26,6 +26,8 @@ export interface StreamsOptions {
 export interface StreamRequest {
   readonly exchange: Exchange
   readonly contentType: string
+  /** More lines of the head, name and value in turn. */
+  readonly headers: readonly string[]
   /** Goes out with the head. */
   readonly opening: string
   /** Ends the stream in good order. */
@@ -56,12 +58,18 @@ export class Streams {
   readonly #heartbeat: Heartbeat
   readonly #open = new Set<OpenStream>()
   readonly #sockets = new WeakSet<Socket>()
+  readonly #closing = new AbortController()
   #isClosed = false
   #onEmpty: (() => void) | null = null
 
   constructor(options: StreamsOptions) {
     this.#options = options
     this.#heartbeat = new Heartbeat(options.heartbeatMs)
+  }
+
+  /** Aborted when the server begins to close: whoever waits for a message has to give up. */
+  get closing(): AbortSignal {
+    return this.#closing.signal
   }
 
   /** True when the socket is or is about to be a stream: whatever else comes in on it must not be answered. */
@@ -71,10 +79,12 @@ export class Streams {
 
   /**
    * Opens a stream, once its request is complete.
-   * @throws {MsgbusError} `MSGBUS_PIPELINED_STREAM`, `MSGBUS_CLOSED`; what {@link Intake.read} throws for a body.
+   * @param prepare Says what the stream is to be. By then the connection is known to be one.
+   * @throws {MsgbusError} `MSGBUS_PIPELINED_STREAM`, `MSGBUS_CLOSED`; what {@link Intake.read} throws for a body; what
+   *   `prepare` throws.
    */
-  async open(request: StreamRequest): Promise<void> {
-    const { req, res } = request.exchange
+  async open(exchange: Exchange, prepare: () => StreamRequest | Promise<StreamRequest>): Promise<void> {
+    const { req, res } = exchange
     this.#sockets.add(req.socket)
     this.#checkOpen()
     if (res.socket === null) {
@@ -83,7 +93,8 @@ export class Streams {
         'A stream cannot be asked for behind a request that is not answered yet',
       )
     }
-    if (hasBody(req)) await this.#options.intake.read(request.exchange, MAX_GET_BODY_BYTES)
+    if (hasBody(req)) await this.#options.intake.read(exchange, MAX_GET_BODY_BYTES)
+    const request = await prepare()
     this.#checkOpen()
     // Whatever else came in the same segment, a second request or junk, is met before the head goes out: then the
     // connection is gone by now, and nobody ever reads an error text in the middle of a stream.
@@ -97,6 +108,7 @@ export class Streams {
    */
   close(spreadMs: number): Promise<void> {
     this.#isClosed = true
+    this.#closing.abort()
     this.#heartbeat.close()
     const empty = new Promise<void>(resolve => {
       this.#onEmpty = resolve
@@ -200,7 +212,7 @@ function nextTick(): Promise<void> {
   })
 }
 
-function head({ exchange, contentType }: StreamRequest): Buffer {
+function head({ exchange, contentType, headers }: StreamRequest): Buffer {
   const lines = [
     `HTTP/1.${exchange.req.httpVersionMinor} 200 OK`,
     `Content-Type: ${contentType}`,
@@ -208,9 +220,8 @@ function head({ exchange, contentType }: StreamRequest): Buffer {
     'Connection: close',
     `Date: ${new Date().toUTCString()}`,
   ]
-  const { commonHeaders } = exchange
-  for (let at = 0; at < commonHeaders.length; at += 2)
-    lines.push(`${commonHeaders[at]}: ${commonHeaders[at + 1]}`)
+  const all = [...headers, ...exchange.commonHeaders]
+  for (let at = 0; at < all.length; at += 2) lines.push(`${all[at]}: ${all[at + 1]}`)
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
 }
 

@@ -57,6 +57,11 @@ export function parseQuery(query: string): ReadonlyMap<string, string> {
   return values
 }
 
+/** True when the query has this word as a piece of its own, without `=`. */
+export function hasWord(query: string, word: string): boolean {
+  return query.split('&').includes(word)
+}
+
 function decode(value: string, key: string): string {
   try {
     return decodeURIComponent(value)

@@ -86,7 +86,7 @@ for (const name of browserNames) {
         for (const [at, text] of ['one', 'two <b>', 'three: ä'].entries()) {
           const id = publish(bus, 'news', 'text/html; charset=utf-8', text)
           const length = Buffer.byteLength(text)
-          expected += `Content-Type: text/html; charset=utf-8\r\nContent-Length: ${length}\r\nMsgbus-Id: ${id}\r\n\r\n`
+          expected += `Content-Type: text/html; charset=utf-8\r\nContent-Length: ${length}\r\nMsgbus-Id: ${id}\r\nMsgbus-Time: 1700000000000\r\n\r\n`
           expected += `${text}\r\n--${boundary}\r\n`
           const all = await page.evaluate(`until(${JSON.stringify(`${text}\r\n--${boundary}\r\n`)})`)
           t.equal(all, expected, `part ${at + 1}`)

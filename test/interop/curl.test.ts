@@ -21,7 +21,7 @@ function put(
 ): string {
   const { id } = atOnce(server.bus.publish({ channel, type, sender, body: Buffer.from(body, 'latin1') }))
   const from = sender === null ? '' : `From: ${sender}\r\n`
-  const lines = `${from}Content-Type: ${type}\r\nContent-Length: ${body.length}\r\nMsgbus-Id: ${id}\r\n`
+  const lines = `${from}Content-Type: ${type}\r\nContent-Length: ${body.length}\r\nMsgbus-Id: ${id}\r\nMsgbus-Time: 1700000000000\r\n`
   return `${lines}\r\n${body}\r\n--${server.bus.boundary}\r\n`
 }
 

@@ -60,6 +60,7 @@ await t.test('a Go program reads streams with mime/multipart', async t => {
         'Content-Type': ['image/x-any; v="1"'],
         'Content-Length': [`${body.length}`],
         'Msgbus-Id': [id],
+        'Msgbus-Time': ['1700000000000'],
       }
       t.strictSame(part, { headers, body: body.toString('base64') })
     }

@@ -56,6 +56,7 @@ await t.test(
         ['Content-Type', 'image/x-any'],
         ['Content-Length', `${body.length}`],
         ['Msgbus-Id', id],
+        ['Msgbus-Time', '1700000000000'],
       ] as const
       wanted.push({ headers, body: body.toString('hex') })
       // A heartbeat stands between this message and the next one, as a header line of the next part.

@@ -89,7 +89,7 @@ const CHANGE = fc.record({
 })
 
 const PART =
-  /^(?:From: [\t\x20-\x7e]+\r\n)?Content-Location: \/msgbus\/[!-~]+\r\nContent-Type: [\t\x20-\x7e]+\r\nContent-Length: (\d+)\r\nMsgbus-Id: [0-9a-f]+-(\d+)\r\n\r\n/
+  /^(?:From: [\t\x20-\x7e]+\r\n)?Content-Location: \/msgbus\/[!-~]+\r\nContent-Type: [\t\x20-\x7e]+\r\nContent-Length: (\d+)\r\nMsgbus-Id: [0-9a-f]+-(\d+)\r\nMsgbus-Time: 1700000000000\r\n\r\n/
 
 await t.test('random bytes are survived', async t => {
   const rig = await openServer(t)

@@ -171,7 +171,7 @@ await t.test('HTTP/1.0 gets a stream without chunks, and a publish from it is ta
   const answer = parse(await send(t, rig, post))
   t.equal(answer.status, 204)
   const id = answer.headers.get('msgbus-id') ?? ''
-  const part = `Content-Type: text/plain\r\nContent-Length: 1\r\nMsgbus-Id: ${id}\r\n\r\nx\r\n--${boundary}\r\n`
+  const part = `Content-Type: text/plain\r\nContent-Length: 1\r\nMsgbus-Id: ${id}\r\nMsgbus-Time: 1700000000000\r\n\r\nx\r\n--${boundary}\r\n`
   t.equal(parse(await reader.matched(part)).body, `--${boundary}\r\n${part}`)
 })
 

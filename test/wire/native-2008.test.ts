@@ -36,7 +36,7 @@ async function expectNothing(
   stream: Connection,
   channel: string,
 ) {
-  server.server.bus.publish({ channel, type: 'text/x-fence', sender: null, body: Buffer.alloc(0) })
+  void server.server.bus.publish({ channel, type: 'text/x-fence', sender: null, body: Buffer.alloc(0) })
   t.equal(await stream.readChunk(), `${FENCE}${BOUNDARY}`, 'nothing came before the fence')
 }
 
@@ -281,7 +281,7 @@ await t.test('a plain message cannot be published to the root [19]', async t => 
   const root = await subscribe(t, server, '/msgbus/', LIBEVMSG)
   const headers = ['Content-Type: text/plain']
   t.equal((await ask(t, server, 'POST', '/msgbus/', { headers, body: 'x' })).status, 400)
-  server.server.bus.publish({ channel: 'foo', type: 'text/x-fence', sender: null, body: Buffer.alloc(0) })
+  void server.server.bus.publish({ channel: 'foo', type: 'text/x-fence', sender: null, body: Buffer.alloc(0) })
   t.equal(await root.readChunk(), `Content-Location: /msgbus/foo\n${FENCE}${BOUNDARY}`)
 })
 
@@ -391,7 +391,7 @@ await t.test(
     const bodies = Array.from({ length: 100 }, (_, at) => `${at}\n${BOUNDARY}\r\n\0`.repeat(at % 7))
     for (const [at, body] of bodies.entries()) {
       const channel = `c/${at}`
-      server.server.bus.publish({
+      void server.server.bus.publish({
         channel,
         type: 'text/plain',
         sender: 'dug',

@@ -64,7 +64,7 @@ await t.test('a browser tab that shows parts is spared those it would download',
   const id = put(server, 'foo', '<p>', { type: 'text/html; charset=utf-8' })
   t.equal(
     await stream.readChunk(),
-    `Content-Type: text/html; charset=utf-8\r\nContent-Length: 3\r\nMsgbus-Id: ${id}\r\n\r\n<p>\r\n--${boundary}\r\n`,
+    `Content-Type: text/html; charset=utf-8\r\nContent-Length: 3\r\nMsgbus-Id: ${id}\r\nMsgbus-Time: 1700000000000\r\n\r\n<p>\r\n--${boundary}\r\n`,
   )
   for (const body of ['x', 'y', '<p>']) t.equal((await program.readPart(boundary)).body, body)
 })

@@ -40,10 +40,10 @@ await t.test('over HTTP/1.1 each message is exactly one chunk', async t => {
   const ids = [put(server, 'foo', 'hello'), put(server, 'foo', '')]
   const wanted =
     chunk(
-      `Content-Type: text/plain\r\nContent-Length: 5\r\nMsgbus-Id: ${ids[0]}\r\n\r\nhello\r\n--${boundary}\r\n`,
+      `Content-Type: text/plain\r\nContent-Length: 5\r\nMsgbus-Id: ${ids[0]}\r\nMsgbus-Time: 1700000000000\r\n\r\nhello\r\n--${boundary}\r\n`,
     ) +
     chunk(
-      `Content-Type: text/plain\r\nContent-Length: 0\r\nMsgbus-Id: ${ids[1]}\r\n\r\n\r\n--${boundary}\r\n`,
+      `Content-Type: text/plain\r\nContent-Length: 0\r\nMsgbus-Id: ${ids[1]}\r\nMsgbus-Time: 1700000000000\r\n\r\n\r\n--${boundary}\r\n`,
     )
   t.equal(await stream.read(wanted.length), wanted)
 })
@@ -57,7 +57,7 @@ await t.test('over HTTP/1.0 the parts come bare, behind a status line of that ve
   t.notOk(head.headers.has('content-length'))
   t.equal(await stream.read(36), `--${boundary}\r\n`)
   const id = put(server, 'foo', 'hello')
-  const wanted = `Content-Type: text/plain\r\nContent-Length: 5\r\nMsgbus-Id: ${id}\r\n\r\nhello\r\n--${boundary}\r\n`
+  const wanted = `Content-Type: text/plain\r\nContent-Length: 5\r\nMsgbus-Id: ${id}\r\nMsgbus-Time: 1700000000000\r\n\r\nhello\r\n--${boundary}\r\n`
   t.equal(await stream.read(wanted.length), wanted)
   await server.server.close()
   t.equal(await stream.readToEnd(), `--${boundary}--\r\n`)
@@ -138,6 +138,7 @@ for (const { matcher, channels, isWide } of readings) {
         'Content-Type: text/plain',
         `Content-Length: ${channel.length}`,
         `Msgbus-Id: ${idOf.get(channel)}`,
+        'Msgbus-Time: 1700000000000',
       ])
       t.equal(part.body, channel)
     }

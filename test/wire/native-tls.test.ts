@@ -24,7 +24,7 @@ await t.test('a message goes over TLS as it does without', async t => {
   t.equal(answer.status, 204)
   const id = answer.headers.get('msgbus-id')
   const wanted = chunk(
-    `Content-Type: text/plain\r\nContent-Length: 5\r\nMsgbus-Id: ${id}\r\n\r\nhello\r\n--${boundary}\r\n`,
+    `Content-Type: text/plain\r\nContent-Length: 5\r\nMsgbus-Id: ${id}\r\nMsgbus-Time: 1700000000000\r\n\r\nhello\r\n--${boundary}\r\n`,
   )
   t.equal(await stream.read(wanted.length), wanted)
   await server.server.close()

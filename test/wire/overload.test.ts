@@ -33,7 +33,7 @@ const LARGE = Buffer.alloc(256 * 1024, 'x')
 async function flood({ server: { bus } }: Rig, isDone: () => boolean = () => false): Promise<number> {
   let count = 0
   for (; count * LARGE.length < FLOOD_BYTES && !isDone(); count++) {
-    bus.publish({ channel: 'a', type: 'a/b', sender: null, body: LARGE })
+    void bus.publish({ channel: 'a', type: 'a/b', sender: null, body: LARGE })
     await new Promise(resolve => setImmediate(resolve))
   }
   return count
@@ -78,7 +78,7 @@ await t.test(
     t.equal(queuedInKernel(rig), 0, 'nothing is left in the queue of the kernel')
     stopped.socket.resume()
     await stopped.closed()
-    await other.matched(new RegExp(`Msgbus-Id: \\w+-${count}\r\n\r\nx+\r\n--`))
+    await other.matched(new RegExp(`Msgbus-Id: \\w+-${count}\r\nMsgbus-Time: \\d+\r\n\r\nx+\r\n--`))
     t.strictSame(
       receipts(other.text).map(({ seq }) => seq),
       Array.from({ length: count }, (_, at) => at + 1),
@@ -95,7 +95,7 @@ await t.test('a reader that stops and goes on is told how many messages it lost'
   let count = await flood(rig)
   reader.socket.resume()
   while (!reader.text.includes('Msgbus-Skipped')) {
-    rig.server.bus.publish({ channel: 'a', type: 'a/b', sender: null, body: Buffer.from('y') })
+    void rig.server.bus.publish({ channel: 'a', type: 'a/b', sender: null, body: Buffer.from('y') })
     count++
     await new Promise(resolve => setImmediate(resolve))
   }

@@ -1,4 +1,5 @@
 // Bytes over TCP, as an attacker sends them: no client tidies anything up. Opens a server on a free port, writes what it
+import { stillBus } from '../still-bus.ts'
 // is given, and waits for what comes back, for the end of the connection or for a pattern. Never sleeps.
 
 import { connect, type Socket } from 'node:net'
@@ -32,7 +33,7 @@ export async function openServer(
   options: ServerOptions = {},
   listenOptions: ListenOptions = {},
 ): Promise<Rig> {
-  const server = createServer(options)
+  const server = createServer({ bus: stillBus(), ...options })
   t.teardown(() => server.close(0))
   const { host, port } = new URL(await server.listen(listenOptions))
   return { server, port: Number(port), host }
@@ -211,7 +212,7 @@ export class Witness {
     const id = answer.headers.get('msgbus-id') ?? ''
     this.#t.equal(Number(id.split('-')[1]), this.#expected.length, `${name}: as many messages as expected`)
     await this.#connection.matched(
-      `Msgbus-Id: ${id}\r\n\r\n${mark.body}\r\n--${this.#rig.server.bus.boundary}\r\n\r\n`,
+      `Msgbus-Id: ${id}\r\nMsgbus-Time: 1700000000000\r\n\r\n${mark.body}\r\n--${this.#rig.server.bus.boundary}\r\n\r\n`,
     )
     const text = this.#connection.text
     const parts = this.#expected.map((message, at) => this.#part(message, id.replace(/\d+$/, String(at + 1))))
@@ -233,6 +234,7 @@ export class Witness {
       `Content-Type: ${type}`,
       `Content-Length: ${body.length}`,
       `Msgbus-Id: ${id}`,
+      'Msgbus-Time: 1700000000000',
     ]
     return chunk(`${lines.join('\r\n')}\r\n\r\n${body}\r\n--${this.#rig.server.bus.boundary}\r\n`)
   }

@@ -8,6 +8,7 @@ import { connect as connectTls } from 'node:tls'
 import type { Test } from 'tap'
 import type { Log } from '../../src/log.ts'
 import { createServer, type ListenOptions, type Server, type ServerOptions } from '../../src/server.ts'
+import { stillBus } from '../still-bus.ts'
 import { atOnce } from '../at-once.ts'
 
 const TIMEOUT_MS = 20_000
@@ -56,7 +57,7 @@ export async function start(
   listenOptions: ListenOptions = {},
 ): Promise<TestServer> {
   const log = new TestLog()
-  const server = createServer({ log, ...options })
+  const server = createServer({ log, bus: stillBus(), ...options })
   const url = await server.listen(listenOptions)
   t.teardown(() => server.close(0))
   return { server, port: Number(new URL(url).port), log }

@@ -58,7 +58,7 @@ class Rig {
   async send(byteCount = 0): Promise<void> {
     const text = `${++this.publishedCount} `.padEnd(byteCount, 'x')
     const body = Buffer.from(text)
-    this.server.server.bus.publish({ channel: 'foo', type: 'text/plain', sender: null, body })
+    void this.server.server.bus.publish({ channel: 'foo', type: 'text/plain', sender: null, body })
     const part = await this.healthy.readPart(this.boundary)
     if (part.body !== text || part.headers.has('msgbus-skipped')) {
       throw new Error(`The healthy reader got ${part.body.slice(0, 20)} instead of ${this.publishedCount}`)
@@ -198,7 +198,7 @@ await t.test('a picture reader that stalls over nothing but heartbeats is cut of
   stalled.send(requestText('GET', '/msgbus/cam?as=image'))
   await stalled.readHead()
   stalled.socket.pause()
-  server.server.bus.publish({ channel: 'cam', type: 'image/gif', sender: null, body: picture })
+  void server.server.bus.publish({ channel: 'cam', type: 'image/gif', sender: null, body: picture })
   await server.log.until('sub.slow')
   t.equal(server.log.events.find(({ name }) => name === 'sub.slow')?.fields.reason, 'timeout')
 })

@@ -2,12 +2,12 @@
 // and heartbeats that repeat a picture.
 
 import type { Encoder } from '../../bus/sink.ts'
-import type { PartFormat } from '../../codec/multipart.ts'
+import type { StreamFormat } from '../../codec/stream-format.ts'
 import { assemble } from '../../http/chunk.ts'
 import type { Message } from '../../message.ts'
 
 export interface PartEncoderOptions {
-  readonly format: PartFormat
+  readonly format: StreamFormat
   /** True when readers get several channels. */
   readonly isWide: boolean
   readonly isChunked: boolean
@@ -22,7 +22,7 @@ export class PartEncoder implements Encoder {
     this.#options = options
   }
 
-  get format(): PartFormat {
+  get format(): StreamFormat {
     return this.#options.format
   }
 
@@ -38,6 +38,6 @@ export class PartEncoder implements Encoder {
   #encode(message: Message, skippedCount: number): Uint8Array | null {
     const { format, isWide, isChunked } = this.#options
     const part = format.part(message, { isWide, skippedCount })
-    return part === null ? null : assemble(part, isChunked)
+    return part === null ? null : assemble({ ...part, tail: format.tail }, isChunked)
   }
 }

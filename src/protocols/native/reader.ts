@@ -7,19 +7,31 @@ import { MsgbusError } from '../../errors.ts'
 /**
  * `program` every message, exact. `picture` an `<img>`: frames only. `document` a tab or frame that replaces its content
  * part by part. `page` a tab or frame that cannot, and gets a page that reads the stream for it. `2008` the old bytes.
+ * `mixed`, `events`, `envelope events` and `lines` are every message in another form.
  */
-export type Reader = 'program' | 'picture' | 'document' | 'page' | '2008'
+export type Reader =
+  'program' | 'mixed' | 'events' | 'envelope events' | 'lines' | 'picture' | 'document' | 'page' | '2008'
 
 const READER_OF_AS: ReadonlyMap<string, Reader> = new Map([
   ['multipart', 'program'],
+  ['mixed', 'mixed'],
+  ['sse', 'events'],
+  ['ndjson', 'lines'],
   ['image', 'picture'],
   ['page', 'page'],
+])
+
+const READER_OF_ACCEPT: ReadonlyMap<string, Reader> = new Map([
+  ['multipart/mixed', 'mixed'],
+  ['text/event-stream', 'events'],
+  ['application/x-ndjson', 'lines'],
 ])
 
 const NAVIGATIONS: ReadonlySet<string> = new Set(['document', 'iframe', 'frame', 'object', 'embed'])
 
 /**
- * @param query `as=multipart|image|page` and `framing=standard|2008` decide, if given.
+ * @param query `as=multipart|mixed|sse|ndjson|image|page` and `framing=standard|2008` decide, if given; `envelope=json`
+ *   for whole messages in events.
  * @throws {MsgbusError} `MSGBUS_QUERY` for other values of these.
  */
 export function chooseReader(
@@ -27,10 +39,25 @@ export function chooseReader(
   query: ReadonlyMap<string, string>,
   defaultFraming: 'standard' | '2008',
 ): Reader {
+  const reader = chooseForm(headers, query, defaultFraming)
+  const envelope = query.get('envelope')
+  if (envelope !== undefined && envelope !== 'json')
+    throw new MsgbusError('MSGBUS_QUERY', 'Cannot read "envelope" in the query: expected json')
+  return reader === 'events' && envelope === 'json' ? 'envelope events' : reader
+}
+
+function chooseForm(
+  headers: IncomingHttpHeaders,
+  query: ReadonlyMap<string, string>,
+  defaultFraming: 'standard' | '2008',
+): Reader {
   const as = query.get('as')
   const reader = as === undefined ? undefined : READER_OF_AS.get(as)
   if (as !== undefined && reader === undefined) {
-    throw new MsgbusError('MSGBUS_QUERY', 'Cannot read "as" in the query: expected multipart, image or page')
+    throw new MsgbusError(
+      'MSGBUS_QUERY',
+      'Cannot read "as" in the query: expected multipart, mixed, sse, ndjson, image or page',
+    )
   }
   const framing = query.get('framing')
   if (framing !== undefined && framing !== 'standard' && framing !== '2008') {
@@ -40,7 +67,8 @@ export function chooseReader(
   if (reader !== undefined) return reader
   const isLibrary = headers['user-agent']?.startsWith('libevmsg') === true
   const isOld = (framing ?? (isLibrary ? '2008' : defaultFraming)) === '2008'
-  return isOld ? '2008' : readerOfBrowser(headers)
+  const named = /^[^,;\s]*/.exec(headers.accept ?? '')?.[0].toLowerCase() ?? ''
+  return isOld ? '2008' : (READER_OF_ACCEPT.get(named) ?? readerOfBrowser(headers))
 }
 
 function readerOfBrowser(headers: IncomingHttpHeaders): Reader {

@@ -1,0 +1,58 @@
+// A message as one JSON object, for readers that have no use for MIME: newline-delimited JSON, events, WebSocket frames.
+// Text stays text, everything else is base64. Runs in browsers.
+
+import type { Message } from '../message.ts'
+
+/** What stands in the JSON. Exactly one of `body` and `base64` is there. */
+export interface Envelope {
+  readonly id: string
+  readonly channel: string
+  /** Milliseconds since 1970. */
+  readonly time: number
+  readonly type: string
+  /** Null when the publisher gave no name. */
+  readonly sender: string | null
+  readonly body?: string
+  readonly base64?: string
+}
+
+const TEXT_TYPE =
+  /^(?:text\/.*|application\/(?:.*\+)?(?:json|xml)|application\/(?:javascript|x-www-form-urlencoded|x-ndjson|yaml|toml|sql)|image\/svg\+xml)$/i
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The body as text, byte for byte, or null when it is none: by its type, or because it is not UTF-8. */
+export function textOf({ type, body }: Pick<Message, 'type' | 'body'>): string | null {
+  const essence = /^[^;\s]*/.exec(type)?.[0] ?? ''
+  if (!TEXT_TYPE.test(essence)) return null
+  try {
+    return UTF8.decode(body)
+  } catch {
+    // In another charset, or damaged: its bytes are what it is.
+    return null
+  }
+}
+
+/** One line of JSON without a line end. The order of its keys is fixed. */
+export function encodeEnvelope(message: Message): string {
+  const { id, channel, time, type, sender, body } = message
+  const text = textOf(message)
+  const content = text === null ? { base64: toBase64(body) } : { body: text }
+  const envelope: Envelope = { id, channel, time, type, sender, ...content }
+  return JSON.stringify(envelope)
+}
+
+const MAX_ARGUMENTS = 8_192
+
+export function toBase64(bytes: Uint8Array): string {
+  let binary = ''
+  for (let at = 0; at < bytes.length; at += MAX_ARGUMENTS) {
+    binary += String.fromCharCode(...bytes.subarray(at, at + MAX_ARGUMENTS))
+  }
+  return btoa(binary)
+}
+
+/** @throws {DOMException} `InvalidCharacterError` for what is not base64. */
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(text), character => character.charCodeAt(0))
+}

@@ -1,0 +1,27 @@
+// Messages as newline-delimited JSON, one envelope a line (doc/protocol/native.md, "Forms"). Runs in browsers.
+
+import { encodeEnvelope } from './envelope.ts'
+import type { StreamFormat } from './stream-format.ts'
+
+const encoder = new TextEncoder()
+
+export const jsonLinesFormat: StreamFormat = {
+  contentType: 'application/x-ndjson',
+  opening: '',
+  closing: '',
+  repeatsLast: false,
+  // Readers of this form skip empty lines.
+  ping: () => '\n',
+  part: (message, { skippedCount }) => ({
+    head: skippedCount > 0 ? `${noticeLine(skippedCount)}\n` : '',
+    body: encoder.encode(encodeEnvelope(message)),
+  }),
+  notice: missedCount => `${noticeLine(missedCount)}\n`,
+  tail: '\n',
+  lastTail: '\n',
+}
+
+/** Tells that messages are missing: `{"gap":N}`, or `{"reset":true}` when nobody knows how many. */
+export function noticeLine(missedCount: number | null): string {
+  return JSON.stringify(missedCount === null ? { reset: true } : { gap: missedCount })
+}

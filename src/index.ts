@@ -4,16 +4,17 @@
 //
 // A message flows one way, and the folders are in its order:
 //
-//   socket → http → protocols → bus → codec → http → socket
+//   socket → http → protocols → bus → store → bus → codec → http → socket
 //
 // - `http/` turns connections into exchanges (`listener`, `gate`, `router`, `intake`) and batches into socket writes
 //   (`streams`, `stream-sink`). It knows no dialect.
 // - `protocols/` says what URLs, methods and headers mean; `native/` is ours. A protocol never imports another one.
-// - `bus/` gives messages their order and finds the subscriptions that want them (`bus`, `lane`, `matcher`, `filter`).
+// - `bus/` finds the subscriptions that want a message (`bus`, `lane`) and brings readers from the past to now (`replay`).
 //   It knows no HTTP: it is handed an encoder and a sink (`sink`).
+// - `store/` keeps messages and gives them their order and their ids; `store` is what every one of them promises.
 // - `codec/` turns messages into bytes and back. Pure, and shared with browsers.
 // - `config/` has every option once, in `schema`.
-// - `message`, `channel` and `errors` are the base that all of them stand on.
+// - `message`, `channel`, `matcher`, `filter`, `cursor` and `errors` are the base that all of them stand on.
 // - `server` puts it together; `cli` is the program around it.
 
 export { Bus, type Subscription, type SubscriptionRequest } from './bus/bus.ts'
@@ -23,4 +24,16 @@ export type { Batch, Encoder, Sink } from './bus/sink.ts'
 export { type ErrorCode, MsgbusError } from './errors.ts'
 export type { Log, LogFields, LogLevel } from './log.ts'
 export type { Draft, Message } from './message.ts'
+export { MemoryStore, type MemoryStoreOptions } from './store/memory.ts'
+export type { Retention } from './store/retention.ts'
+export type {
+  Awaitable,
+  Capability,
+  ChannelRecord,
+  Page,
+  PageRequest,
+  Place,
+  Start,
+  Store,
+} from './store/store.ts'
 export { createServer, type ListenOptions, type Server, type ServerOptions } from './server.ts'

@@ -11,6 +11,7 @@ import { isLoopback } from './http/host-list.ts'
 import type { Log } from './log.ts'
 import { becomeUser, descriptorLimit, findUser } from './process.ts'
 import { createServer, type Server } from './server.ts'
+import { openStore } from './store/open.ts'
 
 // Files, logs and listeners need descriptors besides the connections.
 const RESERVED_DESCRIPTORS = 128
@@ -51,6 +52,7 @@ export async function serve(config: Config, { log, signal }: ServeOptions): Prom
   const user = config.user === null ? null : findUser(config.user)
   const server = createServer({
     ...config,
+    store: await openStore(config.store),
     maxConnections: limitConnections(config.maxConnections, log),
     log,
   })

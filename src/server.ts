@@ -15,7 +15,9 @@ import { Router } from './http/router.ts'
 import { openStaticFiles } from './http/static-files.ts'
 import { Streams } from './http/streams.ts'
 import { describeFault, type Log, rationed, silentLog } from './log.ts'
+import { createConsole } from './protocols/console/console.ts'
 import { createNative } from './protocols/native/native.ts'
+import type { Store } from './store/store.ts'
 
 type Settings = Pick<
   Config,
@@ -30,6 +32,7 @@ type Settings = Pick<
   | 'maxBodyBytes'
   | 'maxConnections'
   | 'maxFormBytes'
+  | 'noConsole'
   | 'password'
   | 'rootDir'
   | 'writeTimeoutMs'
@@ -39,6 +42,8 @@ type Settings = Pick<
 export interface ServerOptions extends Partial<Settings> {
   /** The bus to serve; a new one by default. */
   readonly bus?: Bus
+  /** What keeps the history of a new bus, and is closed with it; by default one in memory. */
+  readonly store?: Store
   /** Where the native protocol lives, with a slash at both ends. Default `/msgbus/`. */
   readonly prefix?: string
   /** Where events go; nowhere by default. */
@@ -55,6 +60,8 @@ export interface ListenOptions {
   /** The protocol that owns this listener at `/`; by default it has all mounts. */
   readonly protocol?: ListenerProtocol | null
 }
+
+const CONSOLE_PREFIX = '/_/'
 
 /** Makes a server; it opens nothing until {@link Server.listen}. Misuse throws `TypeError` or `RangeError`. */
 export function createServer(options: ServerOptions = {}): Server {
@@ -74,8 +81,11 @@ export class Server {
   readonly #nativeOnly: Router
   readonly #listeners: Listener[] = []
 
-  constructor({ bus: givenBus, prefix = '/msgbus/', log = silentLog, ...given }: ServerOptions) {
-    const bus = givenBus ?? new Bus()
+  constructor({ bus: givenBus, store, prefix = '/msgbus/', log = silentLog, ...given }: ServerOptions) {
+    if (givenBus !== undefined && store !== undefined) {
+      throw new TypeError('Cannot set "store": a bus is given, and it has a store')
+    }
+    const bus = givenBus ?? new Bus(store === undefined ? {} : { store })
     this.#ownsBus = givenBus === undefined
     const settings = checkSettings(given)
     this.bus = bus
@@ -92,7 +102,13 @@ export class Server {
     })
     const native = createNative({ ...settings, bus, intake: this.#intake, streams: this.#streams, log })
     const files = settings.rootDir === null ? null : this.#openFiles(settings.rootDir, log)
-    this.#mounts = new Router([{ prefix, handle: native.handle }], files)
+    const mounts = [{ prefix, handle: native.handle }]
+    if (settings.noConsole !== true) {
+      const hasPassword = settings.password !== null
+      const { handle } = createConsole({ bus, streams: this.#streams, prefix, hasPassword })
+      mounts.push({ prefix: CONSOLE_PREFIX, handle })
+    }
+    this.#mounts = new Router(mounts, files)
     this.#nativeOnly = new Router([{ prefix: '/', handle: native.handle }], null)
   }
 

@@ -22,6 +22,8 @@ export interface SubscriptionRequest {
   readonly sink: Sink
   /** Number of the last message that the reader has; by default it has everything and gets what comes. */
   readonly afterSeq?: number
+  /** The store's note of that place, so that whatever goes from then on is told. */
+  readonly mark?: number
   /** Called once, when the sink has everything that was kept; what follows is live. */
   readonly onCaughtUp?: () => void
   /** Called once if history cannot be read. Nothing is written to the sink after that. */
@@ -127,13 +129,13 @@ export class Bus {
    * first and then what is published, without a hole or a repeat between the two.
    */
   subscribe(request: SubscriptionRequest): Subscription {
-    const { matcher, filter, encoder, sink, onFault = this.#onFault } = request
+    const { matcher, filter, encoder, sink, mark, onFault = this.#onFault } = request
     const store = this.#store
     const { afterSeq = store.lastSeq } = request
     if (afterSeq >= store.lastSeq) return this.#goLive(request)
     let live: Subscription | null = null
     const replay = new Replay({
-      ...{ store, paths: matcher.paths, filter, encoder, sink, afterSeq, onFault },
+      ...{ store, paths: matcher.paths, filter, encoder, sink, afterSeq, mark, onFault },
       onCaughtUp: () => {
         live = this.#goLive(request)
       },
@@ -152,6 +154,8 @@ export class Bus {
     const key = JSON.stringify([matcher.paths, filter.key])
     const lanes = getOrSet(this.#lanesOfEncoder, encoder, () => new Map<string, Lane>())
     const lane = getOrSet(lanes, key, () => this.#openLane(matcher, new Lane(filter, encoder)))
+    // It sees what is published from now on: what already waits goes to the others first.
+    this.#flushLane(lane)
     lane.add(sink)
     request.onCaughtUp?.()
     return {
@@ -224,13 +228,15 @@ export class Bus {
   readonly #flush = (): void => {
     const waiting = this.#waiting
     this.#waiting = []
-    for (const lane of waiting) {
-      try {
-        lane.flush()
-      } catch (error) {
-        // Somebody's encoder or sink: not the fault of the readers of other lanes, who get theirs all the same.
-        this.#onFault(error)
-      }
+    for (const lane of waiting) this.#flushLane(lane)
+  }
+
+  #flushLane(lane: Lane): void {
+    try {
+      lane.flush()
+    } catch (error) {
+      // Somebody's encoder or sink: not the fault of the readers of other lanes, who get theirs all the same.
+      this.#onFault(error)
     }
   }
 }

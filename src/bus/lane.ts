@@ -23,9 +23,8 @@ export class Lane {
     return this.#sinks.size
   }
 
-  /** A sink sees what is published from now on: what already waits goes to the others first. */
+  /** The sink gets what is flushed from now on. */
   add(sink: Sink): void {
-    this.flush()
     this.#sinks.add(sink)
   }
 

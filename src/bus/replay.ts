@@ -1,6 +1,7 @@
 // Brings one sink from a place in the past up to now: history page by page, at the reader's pace, without holding up
 // anybody else. What happens once it has caught up is up to its owner.
 
+import { MsgbusError } from '../errors.ts'
 import type { Filter } from '../filter.ts'
 import type { Page, Store } from '../store/store.ts'
 import { join } from './batches.ts'
@@ -15,20 +16,28 @@ export interface ReplayOptions {
   readonly encoder: Encoder
   readonly sink: Sink
   readonly afterSeq: number
+  /** Of the place that `afterSeq` is. */
+  readonly mark: number | undefined
   /** Called once, in the moment in which the sink has everything up to the store's newest message. */
   onCaughtUp(): void
-  /** Called once when history cannot be read; nothing more is written then. */
+  /**
+   * Called once when history cannot be read, or when so much of it went while the sink was slow that nobody knows how much;
+   * nothing more is written then.
+   */
   onFault(error: unknown): void
 }
 
 export class Replay {
   readonly #options: ReplayOptions
   #seq: number
+  #mark: number | undefined
   #isOver = false
+  #isClosed = false
 
   constructor(options: ReplayOptions) {
     this.#options = options
     this.#seq = options.afterSeq
+    this.#mark = options.mark
   }
 
   start(): void {
@@ -37,6 +46,7 @@ export class Replay {
 
   close(): void {
     this.#isOver = true
+    this.#isClosed = true
   }
 
   readonly #goOn = (): void => {
@@ -46,13 +56,20 @@ export class Replay {
       sink.pace.onceReady(this.#goOn)
       return
     }
-    const page = store.read({ paths, afterSeq: this.#seq, maxCount: PAGE_COUNT })
-    if (page instanceof Promise) page.then(this.#take, this.#fail)
-    else this.#take(page)
+    const mark = this.#mark === undefined ? {} : { mark: this.#mark }
+    try {
+      const page = store.read({ paths, afterSeq: this.#seq, maxCount: PAGE_COUNT, ...mark })
+      if (page instanceof Promise) page.then(this.#take).catch(this.#fail)
+      else this.#take(page)
+    } catch (error) {
+      this.#fail(error)
+    }
   }
 
   readonly #take = (page: Page): void => {
     if (this.#isOver) return
+    this.#tellLoss(page)
+    this.#mark = page.mark
     this.#seq = this.#send(page)
     if (this.#seq >= this.#options.store.lastSeq) {
       this.#isOver = true
@@ -61,6 +78,14 @@ export class Replay {
     }
     // Everybody else has their turn between two pages.
     setImmediate(this.#goOn)
+  }
+
+  // What goes while a reader is slow it cannot be given any more, but it is never skipped in silence.
+  #tellLoss({ lostCount }: Page): void {
+    if (lostCount === null) {
+      throw new MsgbusError('MSGBUS_BUSY', 'Cannot go on with history: too much of it has gone to be counted')
+    }
+    if (lostCount > 0) this.#options.sink.skip?.(lostCount)
   }
 
   /** @returns Up to where the sink has everything now. */
@@ -76,7 +101,7 @@ export class Replay {
   }
 
   readonly #fail = (error: unknown): void => {
-    if (this.#isOver) return
+    if (this.#isClosed) return
     this.#isOver = true
     this.#options.onFault(error)
   }

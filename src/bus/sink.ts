@@ -32,6 +32,8 @@ export interface Batch {
 export interface Sink {
   /** Takes a batch, or decides to lose it; never throws. Called in order, on the hot path: no promise, timer or copy. */
   write(batch: Batch): void
+  /** Says that this reader lost so many messages of its history right before the next batch: they went while it was slow. */
+  skip?(count: number): void
   /** How fast history may come; a sink without it takes all that there is at once. What is live never waits. */
   readonly pace?: Pace
 }

@@ -21,25 +21,34 @@ const TEXT_TYPE =
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** The body as text, byte for byte, or null when it is none: by its type, or because it is not UTF-8. */
+/** The body as text, byte for byte, or null when it is none: by its type or charset, or because it is not UTF-8. */
 export function textOf({ type, body }: Pick<Message, 'type' | 'body'>): string | null {
   const essence = /^[^;\s]*/.exec(type)?.[0] ?? ''
-  if (!TEXT_TYPE.test(essence)) return null
+  const charset = /;\s*charset="?([^";\s]+)/i.exec(type)?.[1] ?? 'utf-8'
+  // Bytes of another charset may be UTF-8 by chance, and would be other letters.
+  if (!TEXT_TYPE.test(essence) || !/^(?:utf-?8|us-ascii)$/i.test(charset)) return null
   try {
     return UTF8.decode(body)
   } catch {
-    // In another charset, or damaged: its bytes are what it is.
+    // Damaged: its bytes are what it is.
     return null
   }
 }
 
-/** One line of JSON without a line end. The order of its keys is fixed. */
+// Line ends to JavaScript and Python, though not to JSON.
+const ODD_LINE_ENDS = /[\u0085\u2028\u2029]/g
+
+/** One line of JSON without a line end of any kind. The order of its keys is fixed. */
 export function encodeEnvelope(message: Message): string {
   const { id, channel, time, type, sender, body } = message
   const text = textOf(message)
   const content = text === null ? { base64: toBase64(body) } : { body: text }
   const envelope: Envelope = { id, channel, time, type, sender, ...content }
-  return JSON.stringify(envelope)
+  return JSON.stringify(envelope).replace(ODD_LINE_ENDS, escapeCharacter)
+}
+
+function escapeCharacter(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 const MAX_ARGUMENTS = 8_192

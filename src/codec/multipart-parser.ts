@@ -89,6 +89,11 @@ export class MultipartParser {
     return this.#preamble.delimiter !== null
   }
 
+  /** Whether the closing delimiter has been seen: nothing can be missing behind it. */
+  get isClosed(): boolean {
+    return this.#state === 'ended'
+  }
+
   /** Bytes taken of the part that is not complete, for whoever judges how fast it comes. */
   get bufferedByteCount(): number {
     const gatheredBytes = this.#gathered?.filledByteCount ?? 0

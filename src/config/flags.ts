@@ -68,8 +68,10 @@ export function readFlags(argv: readonly string[]): Flags {
       settings.push(checkFlag(key, token))
     } else if (token.value !== undefined) {
       throw new ConfigError(COMMAND_LINE, row.name, 'no value', quote(token.value))
-    } else {
+    } else if (key === 'verbosity') {
       verboseCount++
+    } else {
+      settings.push(checkValue(key, COMMAND_LINE, true, 'nothing'))
     }
   }
   if (verboseCount > 0) {

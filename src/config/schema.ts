@@ -21,6 +21,7 @@ import {
   size,
   USER,
 } from './values.ts'
+import { STORE } from './store-url.ts'
 
 /** One row of the table. */
 export interface Option {
@@ -128,6 +129,12 @@ export const OPTIONS = {
     schema: path('a directory', stats => stats.isDirectory()),
     help: 'Directory of static files to serve.',
   },
+  noConsole: {
+    name: 'no-console',
+    group: 'Content',
+    schema: SWITCH,
+    help: 'Do not serve the live console, its statistics and the client library at /_/.',
+  },
   framing: {
     name: 'framing',
     group: 'Content',
@@ -135,6 +142,16 @@ export const OPTIONS = {
     schema: choice('standard', '2008'),
     default: 'standard',
     help: 'Byte form of multipart streams; 2008 writes that of the 2008 server to everyone.',
+  },
+  store: {
+    name: 'store',
+    group: 'Content',
+    placeholder: 'URL',
+    schema: STORE,
+    default: 'memory:',
+    help:
+      'Where history is kept, and how much of it: memory:?retain=COUNT&bytes=SIZE&age=DURATION for each channel, ' +
+      'total=COUNT and total-bytes=SIZE for all of them. The oldest goes first; retain=0 keeps none.',
   },
   maxBodyBytes: {
     name: 'max-body',

@@ -9,8 +9,8 @@ import * as v from 'valibot'
 /** Checks a written value and turns it into what the program works with. The message of a refusal says what is wanted. */
 export type Schema<Value> = v.GenericSchema<unknown, Value>
 
-// A reader that refuses with words of its own instead of those of its kind.
-class Refusal {
+/** What a reader returns that refuses with words of its own instead of those of its kind. */
+export class Refusal {
   readonly expected: string
   constructor(expected: string) {
     this.expected = expected
@@ -19,7 +19,8 @@ class Refusal {
 
 type Read<Value> = (text: string) => Value | Refusal | undefined
 
-function text<Value>(expected: string, read: Read<Value>): Schema<Value> {
+/** A text that a file has to quote if it looks like a number. */
+export function text<Value>(expected: string, read: Read<Value>): Schema<Value> {
   return v.pipe(v.string(expected), reading(expected, read))
 }
 
@@ -39,8 +40,8 @@ function reading<Value>(expected: string, read: Read<Value>) {
   })
 }
 
-/** A flag without a value. */
-export const SWITCH: Schema<boolean> = v.boolean('no value')
+/** A flag without a value; in a file, a key with one of two. */
+export const SWITCH: Schema<boolean> = v.boolean('true or false')
 
 /** One of a few words. */
 export function choice<Word extends string>(...words: readonly Word[]): Schema<Word> {

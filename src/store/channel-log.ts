@@ -1,5 +1,5 @@
 // The history of one channel in memory, oldest first, and how much of its past is gone. It decides nothing about what is to
-// go.
+// go or to be forgotten.
 
 import type { Message } from '../message.ts'
 import { Queue } from './queue.ts'
@@ -7,8 +7,12 @@ import { Queue } from './queue.ts'
 /** What a kept message costs beside its body, roughly: its object, its id, its places in two lists. */
 const MESSAGE_BYTES = 256
 
-// To count exactly what a reader missed, the numbers of messages are kept longer than the messages.
-const MAX_REMEMBERED = 1_000
+/** A message that is not kept any more. */
+export interface Gone {
+  readonly seq: number
+  /** How many messages of the store had gone when it was gone too. */
+  readonly mark: number
+}
 
 export function costOf({ body }: Message): number {
   return body.length + MESSAGE_BYTES
@@ -17,8 +21,9 @@ export function costOf({ body }: Message): number {
 export class ChannelLog {
   readonly name: string
   readonly #kept = new Queue<Message>()
-  readonly #goneSeqs = new Queue<number>()
-  #unknownSeq = 0
+  // To count exactly what a reader missed, the numbers of messages are kept longer than the messages.
+  readonly #gone = new Queue<Gone>()
+  #newestForgotten: Gone = { seq: 0, mark: 0 }
   #costBytes = 0
   #messageCount = 0
   #byteCount = 0
@@ -51,6 +56,20 @@ export class ChannelLog {
     return this.#kept.at(0)
   }
 
+  /** How many of the messages that are gone are remembered. */
+  get rememberedCount(): number {
+    return this.#gone.length
+  }
+
+  get newestGone(): Gone {
+    return this.#gone.at(this.#gone.length - 1) ?? this.#newestForgotten
+  }
+
+  /** Number of the last message, kept or not. */
+  get lastSeq(): number {
+    return this.newest?.seq ?? this.newestGone.seq
+  }
+
   push(message: Message): void {
     this.#kept.push(message)
     this.#costBytes += costOf(message)
@@ -59,29 +78,46 @@ export class ChannelLog {
   }
 
   /** Lets go of the oldest message and remembers that there was one. */
-  shift(): Message | undefined {
+  shift(mark: number): Message | undefined {
     const message = this.#kept.shift()
     if (message === undefined) return undefined
     this.#costBytes -= costOf(message)
-    this.#goneSeqs.push(message.seq)
-    if (this.#goneSeqs.length > MAX_REMEMBERED) this.#unknownSeq = this.#goneSeqs.shift() ?? this.#unknownSeq
+    this.#gone.push({ seq: message.seq, mark })
     return message
+  }
+
+  /** Forgets the one that has been gone for longest: nobody who wanted it can be told how many it missed. */
+  forget(): void {
+    this.#newestForgotten = this.#gone.shift() ?? this.#newestForgotten
   }
 
   holds({ seq }: Message): boolean {
     return seq >= (this.oldest?.seq ?? Infinity)
   }
 
-  /** Messages of this channel behind `seq` that are gone; null when that is not known any more. */
-  missedCount(seq: number): number | null {
-    if (seq < this.#unknownSeq) return null
-    return this.#goneSeqs.length - this.#goneSeqs.search(gone => gone > seq)
+  /** Messages of this channel behind `seq` that have gone since `mark`; null when that is not known any more. */
+  missedCount(seq: number, mark: number): number | null {
+    const isMissed = (gone: Gone): boolean => gone.seq > seq && gone.mark > mark
+    if (isMissed(this.#newestForgotten)) return null
+    return this.#gone.length - this.#gone.search(isMissed)
   }
 
   /** Kept messages behind `seq`, oldest first. */
   after(seq: number, maxCount: number): readonly Message[] {
+    return this.#slice(
+      this.#kept.search(kept => kept.seq > seq),
+      maxCount,
+    )
+  }
+
+  /** The newest of the kept messages, oldest first. */
+  last(maxCount: number): readonly Message[] {
+    return this.#slice(Math.max(0, this.#kept.length - maxCount), maxCount)
+  }
+
+  #slice(start: number, maxCount: number): readonly Message[] {
     const messages: Message[] = []
-    for (let at = this.#kept.search(kept => kept.seq > seq); messages.length < maxCount; at++) {
+    for (let at = start; messages.length < maxCount; at++) {
       const message = this.#kept.at(at)
       if (message === undefined) break
       messages.push(message)

@@ -6,15 +6,19 @@ import { formatCursor } from '../cursor.ts'
 import { MsgbusError } from '../errors.ts'
 import { isTree, matchesChannel } from '../matcher.ts'
 import type { Draft, Message } from '../message.ts'
-import { ChannelLog, costOf } from './channel-log.ts'
+import { ChannelLog, costOf, type Gone } from './channel-log.ts'
 import { Queue } from './queue.ts'
-import { DEFAULT_RETENTION, type Retention } from './retention.ts'
+import { completeRetention, type Retention } from './retention.ts'
 import type { Capability, Page, PageRequest, Place, Start, Store } from './store.ts'
 
 const MAX_CHANNELS = 100_000
 
-// Among so many of the oldest channels one without history is looked for when there are too many.
+// Among so many of the oldest channels the one that has been silent for longest is looked for when there are too many.
 const MAX_LOOKED_AT = 16
+
+// Messages that are gone but still counted, of one channel and of all.
+const MAX_REMEMBERED = 10_000
+const MAX_REMEMBERED_TOTAL = 200_000
 
 export interface MemoryStoreOptions extends Partial<Retention> {
   /** Milliseconds since 1970. */
@@ -31,15 +35,18 @@ export class MemoryStore implements Store {
   readonly #all = new Queue<Message>()
   #keptCount = 0
   #costBytes = 0
+  #goneCount = 0
+  #rememberedCount = 0
   // Of channels that were forgotten altogether.
-  #unknownSeq = 0
+  #newestForgotten: Gone = { seq: 0, mark: 0 }
   #lastSeq = 0
   #isClosed = false
   #onMessage: (message: Message) => void = () => undefined
 
+  /** @throws {RangeError} for a limit that is negative or no number. */
   constructor({ now = Date.now, ...retention }: MemoryStoreOptions = {}) {
     this.#now = now
-    this.#retention = { ...DEFAULT_RETENTION, ...retention }
+    this.#retention = completeRetention(retention)
   }
 
   get lastSeq(): number {
@@ -51,7 +58,7 @@ export class MemoryStore implements Store {
   }
 
   append(drafts: readonly Draft[]): readonly Message[] {
-    if (this.#isClosed) throw new MsgbusError('MSGBUS_CLOSED', 'Cannot publish: the store is closed')
+    this.#checkOpen('publish')
     return drafts.map(draft => this.#append(draft))
   }
 
@@ -87,21 +94,29 @@ export class MemoryStore implements Store {
     let chosen: ChannelLog | undefined
     let lookedAt = 0
     for (const log of this.#logs.values()) {
-      chosen ??= log
-      if (log.keptCount === 0) chosen = log
-      if (log.keptCount === 0 || ++lookedAt === MAX_LOOKED_AT) break
+      if (chosen === undefined || log.lastSeq < chosen.lastSeq) chosen = log
+      if (++lookedAt === MAX_LOOKED_AT) break
     }
     if (chosen === undefined) return
     while (chosen.keptCount > 0) this.#drop(chosen)
     this.#logs.delete(chosen.name)
-    this.#unknownSeq = this.#lastSeq
+    this.#rememberedCount -= chosen.rememberedCount
+    const { seq, mark } = chosen.newestGone
+    const before = this.#newestForgotten
+    this.#newestForgotten = { seq: Math.max(seq, before.seq), mark: Math.max(mark, before.mark) }
   }
 
   #drop(log: ChannelLog): void {
-    const message = log.shift()
+    const message = log.shift(this.#goneCount + 1)
     if (message === undefined) return
+    this.#goneCount++
     this.#keptCount--
     this.#costBytes -= costOf(message)
+    this.#rememberedCount++
+    if (log.rememberedCount > MAX_REMEMBERED || this.#rememberedCount > MAX_REMEMBERED_TOTAL) {
+      log.forget()
+      this.#rememberedCount--
+    }
     if (this.#all.length > 1_000 && this.#all.length > this.#keptCount * 2) {
       this.#all.keepOnly(kept => this.#holds(kept))
     }
@@ -128,32 +143,35 @@ export class MemoryStore implements Store {
   }
 
   locate(paths: readonly string[], start: Start): Place {
+    this.#checkOpen('find this place')
     this.#trim()
+    const place = { missedCount: 0, isReset: false, mark: this.#goneCount }
     switch (start.kind) {
       case 'now':
-        return { seq: this.#lastSeq, missedCount: 0, isReset: false }
+        return { ...place, seq: this.#lastSeq }
       case 'all':
-        return { seq: 0, missedCount: 0, isReset: false }
+        return { ...place, seq: 0 }
       case 'after': {
         const { epoch, seq } = start.cursor
-        if (epoch !== this.epoch || seq > this.#lastSeq) return { seq: 0, missedCount: 0, isReset: true }
-        const missedCount = this.#missedCount(paths, seq)
-        return { seq, missedCount: missedCount ?? 0, isReset: missedCount === null }
+        if (epoch !== this.epoch || seq > this.#lastSeq) return { ...place, seq: 0, isReset: true }
+        const missedCount = this.#missedCount(paths, seq, 0)
+        return { ...place, seq, missedCount: missedCount ?? 0, isReset: missedCount === null }
       }
       case 'time': {
         const first = this.#all.at(this.#all.search(message => message.time >= start.timeMs))
-        return { seq: (first?.seq ?? this.#lastSeq + 1) - 1, missedCount: 0, isReset: false }
+        return { ...place, seq: (first?.seq ?? this.#lastSeq + 1) - 1 }
       }
       case 'last':
-        return { seq: this.#seqBeforeLast(paths, start.count), missedCount: 0, isReset: false }
+        return { ...place, seq: this.#seqBeforeLast(paths, start.count) }
     }
   }
 
-  #missedCount(paths: readonly string[], seq: number): number | null {
-    if (seq < this.#unknownSeq) return null
+  #missedCount(paths: readonly string[], seq: number, mark: number): number | null {
+    if (mark === this.#goneCount) return 0
+    if (this.#newestForgotten.seq > seq && this.#newestForgotten.mark > mark) return null
     let missedCount = 0
     for (const log of this.#matching(paths)) {
-      const count = log.missedCount(seq)
+      const count = log.missedCount(seq, mark)
       if (count === null) return null
       missedCount += count
     }
@@ -172,6 +190,11 @@ export class MemoryStore implements Store {
   }
 
   #seqBeforeLast(paths: readonly string[], count: number): number {
+    if (!paths.some(isTree)) {
+      const found = [...this.#matching(paths)].flatMap(log => log.last(count))
+      const [first] = inOrder(found).slice(Math.max(0, found.length - count))
+      return (first?.seq ?? this.#lastSeq + 1) - 1
+    }
     let found = 0
     let seq = this.#lastSeq
     for (let at = this.#all.length - 1; at >= 0 && found < count; at--) {
@@ -183,18 +206,28 @@ export class MemoryStore implements Store {
     return seq
   }
 
-  read({ paths, afterSeq, maxCount }: PageRequest): Page {
+  read({ paths, afterSeq, maxCount, mark = this.#goneCount }: PageRequest): Page {
+    this.#checkOpen('read history')
     this.#trim()
-    const [path, ...others] = paths
-    const isOneChannel = path !== undefined && others.length === 0 && !isTree(path)
-    const messages = isOneChannel
-      ? (this.#logs.get(path)?.after(afterSeq, maxCount) ?? [])
-      : this.#readAll(paths, afterSeq, maxCount)
+    const messages = paths.some(isTree)
+      ? this.#readTrees(paths, afterSeq, maxCount)
+      : this.#readNames(paths, afterSeq, maxCount)
     const last = messages.at(-1)
-    return { messages, seq: last !== undefined && messages.length === maxCount ? last.seq : this.#lastSeq }
+    return {
+      messages,
+      seq: last !== undefined && messages.length === maxCount ? last.seq : this.#lastSeq,
+      lostCount: this.#missedCount(paths, afterSeq, mark),
+      mark: this.#goneCount,
+    }
   }
 
-  #readAll(paths: readonly string[], afterSeq: number, maxCount: number): readonly Message[] {
+  #readNames(paths: readonly string[], afterSeq: number, maxCount: number): readonly Message[] {
+    const found = [...this.#matching(paths)].map(log => log.after(afterSeq, maxCount))
+    const [only = []] = found
+    return found.length < 2 ? only : inOrder(found.flat()).slice(0, maxCount)
+  }
+
+  #readTrees(paths: readonly string[], afterSeq: number, maxCount: number): readonly Message[] {
     const messages: Message[] = []
     for (let at = this.#all.search(kept => kept.seq > afterSeq); messages.length < maxCount; at++) {
       const message = this.#all.at(at)
@@ -210,5 +243,15 @@ export class MemoryStore implements Store {
 
   close(): void {
     this.#isClosed = true
+    this.#logs.clear()
+    this.#all.keepOnly(() => false)
   }
+
+  #checkOpen(action: string): void {
+    if (this.#isClosed) throw new MsgbusError('MSGBUS_CLOSED', `Cannot ${action}: the store is closed`)
+  }
+}
+
+function inOrder(messages: Message[]): Message[] {
+  return messages.sort((one, other) => one.seq - other.seq)
 }

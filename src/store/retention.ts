@@ -1,4 +1,4 @@
-// How much history a store keeps: by count, bytes of bodies and age, per channel and in total. Plain data.
+// How much history a store keeps: by count, bytes and age, per channel and in total. Plain data.
 
 /** Whatever limit is met first counts. The oldest messages go first. */
 export interface Retention {
@@ -18,4 +18,17 @@ export const DEFAULT_RETENTION: Retention = {
   maxAgeMs: 3_600_000,
   maxTotalCount: 200_000,
   maxTotalBytes: 64 * 2 ** 20,
+}
+
+/**
+ * Completes limits that code gives; `Infinity` is none.
+ * @throws {RangeError} for one that is negative or no number.
+ */
+export function completeRetention(given: Partial<Retention>): Retention {
+  const retention = { ...DEFAULT_RETENTION, ...given }
+  for (const [name, value] of Object.entries(retention)) {
+    if (!(value >= 0))
+      throw new RangeError(`Cannot set "${name}": current value is ${value}, 0 or more allowed`)
+  }
+  return retention
 }

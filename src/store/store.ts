@@ -33,21 +33,32 @@ export interface Place {
   readonly missedCount: number
   /** True when nobody can tell what is gone: the cursor is of another epoch, or what was kept about it is gone too. */
   readonly isReset: boolean
+  /** The store's own note of what is gone by now, for the first page that is read from here. */
+  readonly mark: number
 }
 
 /** A piece of history, in order. */
 export interface Page {
   readonly messages: readonly Message[]
-  /** All that was asked for up to this number is in this page. It is the store's `lastSeq` for a reader that has caught up. */
+  /**
+   * All that was asked for up to this number is in this page. It is the store's `lastSeq` for a reader that has caught up,
+   * never more, and for others more than `afterSeq`.
+   */
   readonly seq: number
+  /** Messages behind `afterSeq` that have gone since the mark of the request: lost to this reader. Null when nobody knows. */
+  readonly lostCount: number | null
+  /** The store's own note of what is gone by now, for the next page of the same reader. */
+  readonly mark: number
 }
 
 export interface PageRequest {
   /** Of a matcher. */
   readonly paths: readonly string[]
   readonly afterSeq: number
-  /** At least 1. */
+  /** At least 1. A page may hold less all the same. */
   readonly maxCount: number
+  /** Of the page before this one, or of the place; without it nothing is lost. */
+  readonly mark?: number
 }
 
 export interface Store {
@@ -57,7 +68,10 @@ export interface Store {
   /** Number of the newest message that the follower was given, 0 before any. Never falls. */
   readonly lastSeq: number
 
-  /** Names who gets every appended message, by whichever process, once, in order, and not before it is kept. Called once. */
+  /**
+   * Names who gets every appended message, by whichever process, once and in order: not before it is kept, and before
+   * whoever appended it is told its id. Called once.
+   */
   follow(onMessage: (message: Message) => void): void
 
   /**
@@ -67,16 +81,20 @@ export interface Store {
    */
   append(drafts: readonly Draft[]): Awaitable<readonly Message[]>
 
-  /** Finds the place to begin from for a reader of these paths. */
+  /**
+   * Finds the place to begin from for a reader of these paths.
+   * @throws {MsgbusError} `MSGBUS_CLOSED`, or why it cannot be found.
+   */
   locate(paths: readonly string[], start: Start): Awaitable<Place>
 
   /**
    * Reads what is kept. A store answers at once for the newest messages, so that a reader that has caught up can go on
-   * live without a hole; for older ones it may answer later.
+   * live without a hole; for older ones it may answer later. No page holds what the follower was not given yet.
+   * @throws {MsgbusError} `MSGBUS_CLOSED`, or why it cannot be read.
    */
   read(request: PageRequest): Awaitable<Page>
 
-  /** What is known about channels that had messages, in no order. */
+  /** What is known about channels that had messages, in no order; nothing once it is closed. */
   channels(): Iterable<ChannelRecord>
 
   /** Takes no more messages and lets go of everything. Twice is allowed. */

@@ -47,6 +47,18 @@ await t.test('verbose counts, together and apart', t => {
   t.end()
 })
 
+await t.test('a switch stands without a value', t => {
+  t.same(valuesOf(['--no-console', '-p1']), [
+    ['noConsole', true],
+    ['port', 1],
+  ])
+  t.match(
+    faultOf(() => readFlags(['--no-console=yes'])),
+    { option: 'no-console', message: /expected no value, found "yes"$/ },
+  )
+  t.end()
+})
+
 await t.test('repeatable flags keep their order', t => {
   t.same(valuesOf(['--host', 'B.example', '--host=a.example']), [
     ['allowedHosts', 'b.example'],

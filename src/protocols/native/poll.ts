@@ -69,8 +69,9 @@ export class Poller {
     const { giveUp } = gathering
     streams.closing.addEventListener('abort', giveUp, { once: true })
     res.once('close', giveUp)
+    if (streams.closing.aborted || res.destroyed) giveUp()
     const subscription = bus.subscribe({
-      ...{ matcher, filter, encoder, sink: gathering, afterSeq: place.seq },
+      ...{ matcher, filter, encoder, sink: gathering, afterSeq: place.seq, mark: place.mark },
       onCaughtUp: () => {
         gathering.goLive(bus.position.seq)
       },
@@ -121,6 +122,11 @@ class Gathering implements Sink, Pace {
     this.giveUp()
   }
 
+  // What is here is in one piece up to its position; the next answer begins there and tells what has gone behind it.
+  skip(): void {
+    this.giveUp()
+  }
+
   write(batch: Batch): void {
     if (this.#isOver) return
     this.#batches.push(batch)
@@ -131,6 +137,7 @@ class Gathering implements Sink, Pace {
 
   /** @param seq Of the newest message of the bus: up to there everything is here. */
   goLive(seq: number): void {
+    if (this.#isOver) return
     this.#isLive = true
     this.#seq = seq
     if (this.#batches.length > 0 || this.#waitMs === 0) this.giveUp()
@@ -150,8 +157,11 @@ class Gathering implements Sink, Pace {
   }
 }
 
-// Forms for programs alone; what browsers show part by part has no end.
-function finiteReader(reader: Reader): StreamReader {
+/**
+ * The form of an answer that has an end: those for programs alone, since what browsers show part by part has none.
+ * @throws {MsgbusError} `MSGBUS_QUERY` for a form that has no end.
+ */
+export function finiteReader(reader: Reader): StreamReader {
   switch (reader) {
     case 'program':
     case 'document':

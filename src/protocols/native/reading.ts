@@ -36,7 +36,7 @@ export function readRequest({ target, req }: Exchange, rest: string, framing: 's
     reader,
     slow: slowPolicy(query.get('slow'), reader),
     start: readStart(query.get('since'), lastEventId?.toString(), Date.now()),
-    waitMs: readWait(query.get('wait'), hasWord(target.query, 'poll')),
+    waitMs: readWait(query.get('wait'), query.has('poll') || hasWord(target.query, 'poll')),
   }
 }
 

@@ -1,11 +1,12 @@
 // Subscribing: from a GET to a stream in the form its reader needs, or to a finite answer. How a stream behaves once it
 // runs is `http/streams.ts`, what a message looks like `codec/`.
 
-import type { Exchange } from '../../http/exchange.ts'
-import { isChunked } from '../../http/streams.ts'
+import { MsgbusError } from '../../errors.ts'
+import { type Exchange, isChunked } from '../../http/exchange.ts'
+import { describeFault } from '../../log.ts'
 import { Forms, noticeOf, openingOf, type StreamReader } from './forms.ts'
 import type { NativeOptions } from './options.ts'
-import { Poller } from './poll.ts'
+import { finiteReader, Poller } from './poll.ts'
 import { placeHeaders } from './position.ts'
 import { type Reading, readRequest } from './reading.ts'
 import { loadViewer, type Viewer } from './viewer.ts'
@@ -46,7 +47,6 @@ export class Subscriber {
     await streams.open(exchange, async () => {
       const place = await bus.locate(matcher, start ?? { kind: 'now' })
       return {
-        exchange,
         ...format,
         headers: placeHeaders(bus.position.epoch, place, start),
         opening: `${openingOf(reader, format)}${noticeOf(format, place)}`,
@@ -54,7 +54,21 @@ export class Subscriber {
         encoder,
         subscribe: sink => {
           log.write('info', 'sub', fields)
-          return bus.subscribe({ matcher, filter, encoder, sink, afterSeq: place.seq })
+          const onFault = (error: unknown): void => {
+            // It comes back to where it was, and is told then what is gone.
+            sink.abandon()
+            if (error instanceof MsgbusError) log.write('info', 'sub.slow', { ...fields, reason: 'history' })
+            else log.write('error', 'history.fault', { error: describeFault(error) })
+          }
+          return bus.subscribe({
+            matcher,
+            filter,
+            encoder,
+            sink,
+            afterSeq: place.seq,
+            mark: place.mark,
+            onFault,
+          })
         },
         onClose: () => {
           log.write('info', 'unsub', fields)
@@ -68,12 +82,13 @@ export class Subscriber {
    * @throws {MsgbusError} as {@link subscribe}.
    */
   describe(exchange: Exchange, rest: string): void {
-    const { reader } = readRequest(exchange, rest, this.#options.framing)
-    if (reader === 'page') {
+    const { reader, waitMs } = readRequest(exchange, rest, this.#options.framing)
+    const form = waitMs === null ? reader : finiteReader(reader)
+    if (form === 'page') {
       exchange.page(this.#viewer.html, this.#viewer.contentSecurityPolicy)
       return
     }
-    const { contentType } = this.#forms.encoder(reader, false, isChunked(exchange)).format
+    const { contentType } = this.#forms.encoder(form, false, isChunked(exchange)).format
     exchange.answer(200, ['Content-Type', contentType])
   }
 }

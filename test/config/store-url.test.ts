@@ -1,0 +1,136 @@
+// The option `store`: every URL that means something, what it means, and one line for each that does not.
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { ConfigError } from '../../src/config/config-error.ts'
+import { defaultConfig, loadConfig } from '../../src/config/load.ts'
+import type { StoreRequest } from '../../src/config/store-url.ts'
+import { openStore } from '../../src/store/open.ts'
+import { DEFAULT_RETENTION } from '../../src/store/retention.ts'
+
+function storeOf(argv: readonly string[]): StoreRequest {
+  const outcome = loadConfig(argv, {})
+  if (outcome.kind !== 'run') throw new Error(`${outcome.kind} instead of run`)
+  return outcome.config.store
+}
+
+function faultOf(argv: readonly string[]): ConfigError {
+  try {
+    loadConfig(argv, {})
+  } catch (error) {
+    if (error instanceof ConfigError) return error
+    throw error
+  }
+  throw new Error('no fault found')
+}
+
+await t.test('each limit is read, alone and with others', t => {
+  for (const [url, retention] of [
+    ['memory:', {}],
+    ['memory:?retain=0', { maxCount: 0 }],
+    ['memory:?retain=1000000', { maxCount: 1_000_000 }],
+    ['memory:?age=10m', { maxAgeMs: 600_000 }],
+    ['memory:?age=8760h', { maxAgeMs: 31_536_000_000 }],
+    ['memory:?bytes=1B', { maxBytes: 1 }],
+    ['memory:?total=5&total-bytes=5kB', { maxTotalCount: 5, maxTotalBytes: 5000 }],
+    [
+      'memory:?total-bytes=1GiB&retain=7&total=8&age=1s&bytes=9',
+      { maxTotalBytes: 2 ** 30, maxCount: 7, maxTotalCount: 8, maxAgeMs: 1000, maxBytes: 9 },
+    ],
+  ] as const) {
+    t.same(storeOf(['--store', url]), { kind: 'memory', retention }, url)
+  }
+  t.same(defaultConfig().store, { kind: 'memory', retention: {} })
+  t.end()
+})
+
+await t.test('what is no store is refused with what is wrong about it', t => {
+  for (const [url, text] of [
+    [
+      '',
+      'expected memory: or memory:?KEY=VALUE&… with the keys retain, bytes, age, total, total-bytes, found ""',
+    ],
+    ['memory', 'found "memory"'],
+    ['Memory:', 'found "Memory:"'],
+    ['memory://', 'found "memory://"'],
+    ['memory:x', 'found "memory:x"'],
+    ['memory:?', 'found "memory:?"'],
+    ['memory:retain=5', 'found "memory:retain=5"'],
+    [' memory:', 'found " memory:"'],
+    ['tape:', 'found "tape:"'],
+    [
+      'memory:?keep=5',
+      'expected only the keys retain, bytes, age, total, total-bytes, found "memory:?keep=5"',
+    ],
+    ['memory:?retain=5&', 'expected only the keys'],
+    ['memory:?&retain=5', 'expected only the keys'],
+    ['memory:?__proto__=5', 'expected only the keys'],
+    ['memory:?Retain=5', 'expected only the keys'],
+    ['memory:?retain=5&retain=5', 'expected "retain" once'],
+    ['memory:?retain', 'expected an integer from 0 to 1000000 for "retain"'],
+    ['memory:?retain=', 'expected an integer from 0 to 1000000 for "retain"'],
+    ['memory:?retain=-1', 'for "retain"'],
+    ['memory:?retain=1000001', 'for "retain"'],
+    ['memory:?retain=1e3', 'for "retain"'],
+    ['memory:?retain=010', 'for "retain"'],
+    ['memory:?retain=5=6', 'for "retain"'],
+    ['memory:?retain=%35', 'for "retain"'],
+    ['memory:?bytes=0', 'expected a size from 1B to 64GiB'],
+    ['memory:?bytes=1M', 'for "bytes"'],
+    ['memory:?age=60', 'expected a duration from 1s to 8760h with its unit (ms, s, m or h) for "age"'],
+    ['memory:?age=1d', 'for "age"'],
+    ['memory:?age=1ms', 'for "age"'],
+    ['memory:?total=10000001', 'for "total"'],
+    ['memory:?total-bytes=65GiB', 'for "total-bytes"'],
+  ] as const) {
+    const fault = faultOf([`--store=${url}`])
+    t.match(fault, { place: 'command line', option: 'store' }, url)
+    t.match(fault.message, /^msgbus: command line: "store": expected [^\n]+, found "[^\n]*"$/)
+    t.ok(fault.message.includes(text), fault.message)
+  }
+  t.equal(faultOf(['--store']).option, 'store')
+  t.end()
+})
+
+await t.test('a file has it like any other option', t => {
+  const path = join(t.testdir({}), 'bus.yaml')
+  writeFileSync(path, 'store: memory:?retain=5&age=1h\n')
+  t.same(storeOf(['--config', path]).retention, { maxCount: 5, maxAgeMs: 3_600_000 })
+  t.same(
+    storeOf(['--config', path, '--store=memory:?total=1']).retention,
+    { maxTotalCount: 1 },
+    'one wins whole',
+  )
+  writeFileSync(path, 'store: "memory:"\n')
+  t.same(storeOf(['--config', path]).retention, {})
+  writeFileSync(path, 'port: 1\nstore: memory:?retain=x\n')
+  t.match(faultOf(['--config', path]), {
+    place: `${path}:2:8`,
+    option: 'store',
+    message: /for "retain", found/,
+  })
+  for (const wrong of ['5', 'null', '[memory]', '{ memory: 5 }']) {
+    writeFileSync(path, `store: ${wrong}\n`)
+    t.equal(faultOf(['--config', path]).option, 'store', wrong)
+  }
+  t.end()
+})
+
+await t.test('doc/config.md tells the defaults as they are', t => {
+  const [, url = ''] = /--store '(memory:[^']+)'/.exec(readFileSync('doc/config.md', 'utf8')) ?? []
+  t.same(storeOf(['--store', url]).retention, DEFAULT_RETENTION)
+  t.end()
+})
+
+await t.test(
+  'the store that is opened keeps what it was told to, and what it was not told as by default',
+  async t => {
+    const store = await openStore(storeOf(['--store=memory:?retain=2']))
+    t.teardown(() => store.close())
+    for (let at = 0; at < 3; at++) {
+      await store.append([{ channel: 'a', type: 'a/b', sender: null, body: Buffer.alloc(0) }])
+    }
+    t.equal((await store.read({ paths: ['a'], afterSeq: 0, maxCount: 9 })).messages.length, 2)
+  },
+)

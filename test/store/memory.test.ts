@@ -1,0 +1,179 @@
+// The store in memory: all that every store must do, at once and a turn later, and what only this one promises: it
+// answers at once, and neither messages nor channels nor what is remembered of them grow without bound.
+
+import t from 'tap'
+import type { Message } from '../../src/message.ts'
+import { MemoryStore, type MemoryStoreOptions } from '../../src/store/memory.ts'
+import { DEFAULT_RETENTION } from '../../src/store/retention.ts'
+import { atOnce } from '../at-once.ts'
+import { draftOf, storeContract } from '../contract/store.ts'
+import { LaterStore } from './later-store.ts'
+
+const MAX_CHANNELS = 100_000
+const MAX_REMEMBERED = 10_000
+
+await t.test('the store in memory keeps the contract', t =>
+  storeContract(t, { open: (_, { retention, now }) => new MemoryStore({ ...retention, now }) }),
+)
+
+await t.test('a store that answers later keeps the contract', t =>
+  storeContract(t, {
+    open: (_, { retention, now }) => new LaterStore(new MemoryStore({ ...retention, now })),
+  }),
+)
+
+function put(store: MemoryStore, channel: string, body = ''): Message | undefined {
+  return atOnce(store.append([draftOf(channel, body)]))[0]
+}
+
+function keptSeqs(store: MemoryStore, paths: readonly string[]): readonly number[] {
+  const page = store.read({ paths, afterSeq: 0, maxCount: Infinity })
+  return page.messages.map(({ seq }) => seq)
+}
+
+function keptCount(store: MemoryStore): number {
+  return [...store.channels()].reduce((sum, record) => sum + record.keptCount, 0)
+}
+
+function after(store: MemoryStore, path: string, seq: number) {
+  return store.locate([path], { kind: 'after', cursor: { epoch: store.epoch, seq } })
+}
+
+await t.test('it answers at once, and by the clock of the machine unless it is given another', t => {
+  const store = new MemoryStore()
+  const before = Date.now()
+  const message = put(store, 'a')
+  t.ok(message !== undefined && message.time >= before && message.time <= Date.now())
+  t.notOk(store.append([draftOf('a')]) instanceof Promise)
+  t.equal(store.read({ paths: ['a'], afterSeq: 0, maxCount: 9 }).messages.length, 2)
+  t.equal(store.locate(['a'], { kind: 'now' }).seq, 2)
+  t.same([...store.supports], [])
+  t.end()
+})
+
+await t.test('a body is not copied', t => {
+  const store = new MemoryStore()
+  const draft = draftOf('a', 'x')
+  void store.append([draft])
+  t.equal(store.read({ paths: ['a'], afterSeq: 0, maxCount: 1 }).messages[0]?.body, draft.body)
+  t.end()
+})
+
+await t.test('by default 100 messages, 16 MiB and an hour are kept of a channel', t => {
+  let nowMs = 0
+  const store = new MemoryStore({ now: () => nowMs })
+  for (let at = 0; at < 101; at++) put(store, 'a')
+  t.equal(keptCount(store), 100)
+  const body = Buffer.alloc(2 ** 20)
+  for (let at = 0; at < 17; at++) void store.append([{ ...draftOf('b'), body }])
+  t.equal(keptSeqs(store, ['b']).length, 15, 'each is counted with what it costs besides')
+  nowMs = 3_600_000
+  t.equal(keptSeqs(store, ['a']).length, 100)
+  nowMs++
+  t.equal(keptSeqs(store, ['a']).length, 0)
+  t.end()
+})
+
+await t.test('a limit that is none is refused', t => {
+  const limits = Object.keys(DEFAULT_RETENTION) as (keyof MemoryStoreOptions)[]
+  for (const limit of limits) {
+    for (const value of [-1, NaN]) t.throws(() => new MemoryStore({ [limit]: value }), RangeError, limit)
+    t.doesNotThrow(() => new MemoryStore({ [limit]: 0 }))
+    t.doesNotThrow(() => new MemoryStore({ [limit]: Infinity }))
+  }
+  t.end()
+})
+
+await t.test('a million messages over a thousand channels leave no more than the limits allow', t => {
+  const store = new MemoryStore({ maxCount: 50, maxTotalCount: 20_000 })
+  const drafts = Array.from({ length: 1000 }, (_, at) => draftOf(`c/${at}`, 'x'))
+  let mostKept = 0
+  let receivedCount = 0
+  store.follow(() => receivedCount++)
+  for (let round = 0; round < 1000; round++) {
+    void store.append(drafts)
+    if (round % 100 === 99) mostKept = Math.max(mostKept, keptCount(store))
+  }
+  t.equal(receivedCount, 1_000_000)
+  t.equal(store.lastSeq, 1_000_000)
+  t.equal(mostKept, 20_000)
+  const seqs = keptSeqs(store, [''])
+  t.equal(seqs.length, 20_000)
+  t.same([seqs[0], seqs.at(-1)], [980_001, 1_000_000], 'the newest')
+  t.end()
+})
+
+await t.test('one busy channel is held to its own limit, and the quiet ones keep theirs', t => {
+  const store = new MemoryStore({ maxCount: 10 })
+  put(store, 'quiet')
+  const burst = Array.from({ length: 1000 }, () => draftOf('busy'))
+  for (let round = 0; round < 100; round++) {
+    void store.append(burst)
+    put(store, 'busy/below')
+  }
+  t.equal(keptCount(store), 21)
+  t.same(keptSeqs(store, ['quiet']), [1])
+  t.same(keptSeqs(store, ['busy']).length, 10)
+  t.same(keptSeqs(store, ['']).length, 21)
+  t.end()
+})
+
+await t.test('what is gone is counted exactly for a while, and then said to be unknown', t => {
+  const store = new MemoryStore({ maxCount: 1 })
+  for (let at = 0; at < MAX_REMEMBERED + 1; at++) put(store, 'a')
+  t.match(after(store, 'a', 0), { seq: 0, missedCount: MAX_REMEMBERED, isReset: false })
+  const { mark } = store.locate(['a'], { kind: 'now' })
+  put(store, 'a')
+  t.match(after(store, 'a', 0), { seq: 0, missedCount: 0, isReset: true })
+  t.match(after(store, 'a', 1), { seq: 1, missedCount: MAX_REMEMBERED, isReset: false })
+  t.match(after(store, 'b', 0), { missedCount: 0, isReset: false }, 'nobody else is concerned')
+  const page = (seq: number) => store.read({ paths: ['a'], afterSeq: seq, maxCount: 9, mark })
+  t.equal(page(0).lostCount, 1, 'what is forgotten had gone before the mark')
+  for (let at = 0; at < MAX_REMEMBERED; at++) put(store, 'a')
+  t.equal(page(0).lostCount, null)
+  t.equal(page(store.lastSeq - 10).lostCount, 9)
+  t.end()
+})
+
+await t.test('what is remembered of all channels together is bounded', t => {
+  const store = new MemoryStore({ maxCount: 0 })
+  const drafts = Array.from({ length: 1000 }, (_, at) => draftOf(`c/${at}`))
+  for (let round = 0; round < 200; round++) void store.append(drafts)
+  t.match(after(store, 'c/0', 0), { missedCount: 200, isReset: false }, 'as many as fit')
+  void store.append(drafts)
+  t.match(after(store, 'c/0', 0), { isReset: true })
+  t.match(after(store, 'c/0', 1), { missedCount: 200, isReset: false })
+  t.end()
+})
+
+await t.test('there are at most 100,000 channels, and who read a forgotten one is told', t => {
+  const store = new MemoryStore({ maxCount: 1 })
+  put(store, 'first')
+  const second = put(store, 'second')
+  put(store, 'first')
+  const names = Array.from({ length: MAX_CHANNELS - 2 }, (_, at) => `c/${at}`)
+  for (const name of names) put(store, name)
+  t.equal([...store.channels()].length, MAX_CHANNELS)
+  t.match(after(store, 'first', 1), { isReset: false })
+  put(store, 'one more')
+  t.equal([...store.channels()].length, MAX_CHANNELS)
+  t.same(keptSeqs(store, ['second']), [], 'of the oldest the one that was silent for longest')
+  t.same(keptSeqs(store, ['first']), [3])
+  t.match(after(store, 'second', 1), { seq: 1, isReset: true })
+  t.match(after(store, 'first', 1), { isReset: true }, 'nobody knows any more which channel it was')
+  t.match(after(store, 'second', second?.seq ?? 0), { missedCount: 0, isReset: false }, 'had all of it')
+  t.match(after(store, '', 2), { missedCount: 0, isReset: false })
+  put(store, 'second')
+  t.same(keptSeqs(store, ['second']), [store.lastSeq], 'it begins anew')
+  t.end()
+})
+
+await t.test('a flood of names costs no more than so many channels', t => {
+  const store = new MemoryStore()
+  for (let at = 0; at < 2 * MAX_CHANNELS; at++) put(store, `c/${at}`)
+  t.equal([...store.channels()].length, MAX_CHANNELS)
+  t.equal(keptCount(store), MAX_CHANNELS)
+  t.same(keptSeqs(store, ['c/0']), [])
+  t.equal(keptSeqs(store, ['']).length, MAX_CHANNELS)
+  t.end()
+})

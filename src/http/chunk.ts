@@ -24,6 +24,8 @@ export function assemble({ head, body, tail }: Pieces, isChunked: boolean): Buff
   return bytes
 }
 
+/** No bytes for no text: an empty chunk would be the last one. */
 export function assembleText(text: string, isChunked: boolean): Buffer {
+  if (text === '') return Buffer.alloc(0)
   return assemble({ head: text, body: NO_BYTES, tail: '' }, isChunked)
 }

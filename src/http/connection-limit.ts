@@ -33,19 +33,23 @@ export class ConnectionLimit {
     }
     this.#count++
     this.#countOfAddress.set(address, addressCount)
-    const ends = endsOf(socket)
     socket.on('close', () => {
-      this.#surplus.delete(ends)
       this.#leave(address)
     })
     // One machine must not take all the places; a proxy on this one may.
     const isGreedy = !isLoopback(address) && addressCount > shareOf(this.#maxConnections, SHARE_PER_ADDRESS)
-    if (isGreedy || this.#count > shareOf(this.#maxConnections, SOFT_SHARE)) this.#surplus.add(ends)
+    if (isGreedy || this.#count > shareOf(this.#maxConnections, SOFT_SHARE)) this.#addSurplus(socket)
   }
 
   /** True for a connection that was let in only to be told that there is no room. */
   isSurplus(socket: Socket): boolean {
     return this.#surplus.size > 0 && this.#surplus.has(endsOf(socket))
+  }
+
+  #addSurplus(socket: Socket): void {
+    const ends = endsOf(socket)
+    this.#surplus.add(ends)
+    socket.on('close', () => this.#surplus.delete(ends))
   }
 
   #leave(address: string): void {

@@ -55,7 +55,7 @@ export class Dispatcher {
   }
 
   #serve(router: Router, arrival: Arrival): void {
-    const { gate, connections, log } = this.#options
+    const { gate, streams, connections, log } = this.#options
     const { socket } = arrival.req
     // [RFC 9112 §9.6] Behind an answer that closes the connection nothing is carried out: if the request before was
     // refused, what looks like the next one may be bytes that somebody smuggled in.
@@ -69,9 +69,14 @@ export class Dispatcher {
     } else if (refusal !== null) {
       this.#refuse(exchange, refusal.error)
     } else {
-      router.route(exchange).catch((error: unknown) => {
-        this.#refuse(exchange, error)
-      })
+      router.route(exchange).then(
+        () => {
+          if (streams.owns(socket)) this.#due.delete(socket)
+        },
+        (error: unknown) => {
+          this.#refuse(exchange, error)
+        },
+      )
     }
   }
 

@@ -156,6 +156,11 @@ function headersOf(code: MsgbusError['code']): readonly string[] {
   }
 }
 
+/** True for a peer that understands chunks. */
+export function isChunked({ req }: Exchange): boolean {
+  return req.httpVersionMinor > 0
+}
+
 /** True when the request announces a body that is not empty. */
 export function hasBody({ headers }: IncomingMessage): boolean {
   const length = headers['content-length']

@@ -1,38 +1,30 @@
-// One address and port: a Node HTTP or HTTPS server with its limits set, answering for itself only what never became a
-// request. What a request means is decided elsewhere.
+// One address and port, plain or TLS: accepts connections, and gives each to HTTP once it says something. What begins like
+// a GET comes on a carrier, from which a stream can take it; everything else is read without a detour.
 
-import {
-  createServer as createHttpServer,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http'
-import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
-import type { SecureContextOptions } from 'node:tls'
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type SecureContextOptions, Server as TlsServer } from 'node:tls'
 import { describeFault, type Log } from '../log.ts'
+import { Carrier } from './carrier.ts'
 import type { ConnectionLimit } from './connection-limit.ts'
+import { HttpReader, type HttpReaderOptions } from './http-reader.ts'
 import { OpenConnections } from './open-connections.ts'
-import { ALLOWED_METHODS } from './exchange.ts'
-import type { Arrival } from './gate.ts'
+import { refuseConnection, timeoutRefusal } from './refusal.ts'
+import { SilentConnections } from './silent-connections.ts'
 
-const MAX_HEADER_BYTES = 16 * 1024
-const CHECK_INTERVAL_MS = 1_000
 const ACCEPT_BACKLOG = 4_096
 // Finds peers that vanished, whatever their connection was doing.
 const TCP_KEEP_ALIVE_MS = 30_000
+// No other method begins like that.
+const FIRST_BYTE_OF_GET = 0x47
 
-export interface ListenerOptions {
+export interface ListenerOptions extends HttpReaderOptions {
   readonly address: string
   /** 0 picks a free one. */
   readonly port: number
   /** PEM text with certificate and key; null for plain HTTP. */
   readonly pem: string | null
-  readonly headersTimeoutMs: number
-  readonly keepAliveMs: number
   readonly connections: ConnectionLimit
   readonly log: Log
-  readonly handle: (arrival: Arrival) => void
 }
 
 export interface Listener {
@@ -51,14 +43,26 @@ export interface Listener {
 
 /** @throws {Error} what the system says (`EADDRINUSE`, `EACCES`) or what is wrong with the certificate. */
 export async function openListener(options: ListenerOptions): Promise<Listener> {
+  const server = createServer(options)
+  await listen(server, options)
   const open = new OpenConnections()
-  const server = createServer(options, open)
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ host: options.address, port: options.port, backlog: ACCEPT_BACKLOG }, () => {
-      server.off('error', reject)
-      resolve()
-    })
+  const http = new HttpReader(options, open)
+  const silent = new SilentConnections({
+    timeoutMs: options.headersTimeoutMs,
+    onByte: (socket, byte) => {
+      http.read(byte === FIRST_BYTE_OF_GET ? new Carrier(socket) : socket)
+    },
+    onTimeout: socket => {
+      refuseConnection(socket, null, timeoutRefusal())
+    },
+  })
+  server.on('connection', (socket: Socket) => {
+    open.addSocket(socket)
+    options.connections.admit(socket)
+  })
+  server.on(options.pem === null ? 'connection' : 'secureConnection', (socket: Socket) => {
+    socket.on('error', ignore)
+    if (!socket.destroyed) silent.add(socket)
   })
   // A connection that could not be accepted (no descriptors, no buffers) is that one's misfortune, not the server's end.
   server.on('error', error => {
@@ -70,10 +74,12 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   return {
     url: urlOf(server.address(), options.pem !== null),
     setCertificate: pem => {
-      if (server instanceof HttpsServer) server.setSecureContext(secureOptions(pem))
+      if (server instanceof TlsServer) server.setSecureContext(secureOptions(pem))
     },
     close: () => {
       server.close()
+      http.close()
+      silent.close()
       open.close()
       return closed
     },
@@ -83,94 +89,21 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   }
 }
 
-function createServer(
-  { pem, headersTimeoutMs, keepAliveMs, connections, handle }: ListenerOptions,
-  open: OpenConnections,
-): Server {
-  const options = {
-    maxHeaderSize: MAX_HEADER_BYTES,
-    // A missing Host is refused with everything else that is; Node's own refusal would go out behind a stream.
-    requireHostHeader: false,
-    headersTimeout: headersTimeoutMs,
-    keepAliveTimeout: keepAliveMs,
-    // Bodies have deadlines of their own, since a published stream may last for days.
-    requestTimeout: 0,
-    connectionsCheckingInterval: CHECK_INTERVAL_MS,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
-  }
-  const server =
-    pem === null
-      ? createHttpServer(options)
-      : createHttpsServer({
-          ...options,
-          ...secureOptions(pem),
-          handshakeTimeout: headersTimeoutMs,
-          ALPNProtocols: ['http/1.1', 'http/1.0'],
-        })
-  // Node's own limit hides the headers past it; they are counted as they come instead.
-  server.maxHeadersCount = 0
-  const take = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
-    open.setAnswer(req.socket, res)
-    handle({ req, res, expectsContinue })
-  }
-  server.on('request', (req: IncomingMessage, res: ServerResponse) => {
-    take(req, res, false)
+function createServer({ pem, headersTimeoutMs }: ListenerOptions): Server {
+  const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS }
+  // HTTP still answers a peer that has closed its side.
+  if (pem === null) return createTcpServer({ ...options, allowHalfOpen: true })
+  const server = createTlsServer({
+    ...options,
+    ...secureOptions(pem),
+    handshakeTimeout: headersTimeoutMs,
+    ALPNProtocols: ['http/1.1', 'http/1.0'],
   })
-  server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
-    take(req, res, true)
-  })
-  server.on('checkExpectation', ({ socket }: IncomingMessage) => {
-    refuse(
-      socket,
-      open.lastAnswer(socket),
-      plainAnswer('417 Expectation Failed', 'The only expectation met here is 100-continue'),
-    )
-  })
-  server.on(pem === null ? 'connection' : 'secureConnection', (socket: Socket) => {
-    open.addCarrier(socket)
-  })
-  server.on('connection', (socket: Socket) => {
-    open.addSocket(socket)
-    connections.admit(socket)
-  })
-  server.on('clientError', (error: ParserError, socket: Socket) => {
-    // Nothing can be written before the end of a TLS handshake, and nothing waited for: the connection would stay.
-    if (!open.isCarrier(socket)) {
-      socket.destroy()
-      return
-    }
-    refuse(socket, open.lastAnswer(socket), errorAnswer(error))
+  // Nothing can be written before the end of a TLS handshake, and nothing waited for: the connection would stay.
+  server.on('tlsClientError', (_error, socket) => {
+    socket.destroy()
   })
   return server
-}
-
-/** Ends a connection on which nothing more can be read, with a text where no other answer is in its way. */
-function refuse(socket: Socket, lastAnswer: ServerResponse | undefined, text: string): void {
-  // Refused before: that answer is on its way and closes the connection behind itself.
-  if (lastAnswer?.writableEnded === true && !lastAnswer.shouldKeepAlive) return
-  if (
-    socket.writable &&
-    (lastAnswer === undefined || lastAnswer.writableFinished || isUnanswered(lastAnswer))
-  ) {
-    socket.end(text, 'latin1')
-    // A peer that never closes its side would keep the connection.
-    socket.destroySoon()
-  } else {
-    socket.destroy()
-  }
-}
-
-/** True for a request whose body cannot be read, with nothing unanswered before it and no byte of its answer written. */
-function isUnanswered({ req, socket, headersSent }: ServerResponse): boolean {
-  return !req.complete && socket !== null && !headersSent
-}
-
-interface ParserError extends NodeJS.ErrnoException {
-  /** What was being read, from the start of a segment, and how far it was understood. */
-  readonly rawPacket?: Buffer
-  readonly bytesParsed?: number
 }
 
 // Given anew with every certificate: what is left out then falls back to Node's defaults.
@@ -178,46 +111,20 @@ function secureOptions(pem: string): SecureContextOptions {
   return { cert: pem, key: pem, minVersion: 'TLSv1.2' }
 }
 
-// [RFC 9112] what the parser could not read, in the words of its error codes.
-function errorAnswer(error: ParserError): string {
-  switch (error.code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return plainAnswer(
-        '431 Request Header Fields Too Large',
-        `The headers are larger than ${MAX_HEADER_BYTES} bytes`,
-      )
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return plainAnswer('408 Request Timeout', 'The request took too long')
-    case 'HPE_INVALID_VERSION':
-      if (/^(?:1\.[01])?$/.test(versionOf(error))) break
-      return plainAnswer('505 HTTP Version Not Supported', 'Use HTTP/1.1 or HTTP/1.0')
-    case 'HPE_INVALID_METHOD':
-      if (!versionOf(error).startsWith('1.')) break
-      return plainAnswer(
-        '405 Method Not Allowed',
-        'GET subscribes, POST and PUT publish',
-        `Allow: ${ALLOWED_METHODS}\r\n`,
-      )
-  }
-  return plainAnswer(
-    '400 Bad Request',
-    `This is not an HTTP request that can be read (${error.code ?? 'unknown error'})`,
-  )
+function listen(server: Server, { address, port }: ListenerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host: address, port, backlog: ACCEPT_BACKLOG }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
 }
 
-const REQUEST_LINE = /^[\w!#$%&'*+.^`|~-]+ [\x21-\x7e]+ HTTP\/(\d\.\d)\r?$/
-
-/** The version that a whole and otherwise well-formed request line names; empty for any other. */
-function versionOf({ rawPacket, bytesParsed = 0 }: ParserError): string {
-  if (rawPacket === undefined) return ''
-  const start = bytesParsed === 0 ? 0 : rawPacket.lastIndexOf('\n', bytesParsed - 1) + 1
-  const end = rawPacket.indexOf('\n', start)
-  return end < 0 ? '' : (REQUEST_LINE.exec(rawPacket.toString('latin1', start, end))?.[1] ?? '')
-}
-
-function plainAnswer(status: string, text: string, headerLines = ''): string {
-  const headers = `Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${text.length + 1}\r\n`
-  return `HTTP/1.1 ${status}\r\n${headerLines}${headers}\r\n${text}\n`
+// A connection that breaks closes, which is where it is noticed. One function for all of them: each of its own would be
+// half a megabyte for ten thousand streams.
+function ignore(): void {
+  return
 }
 
 function urlOf(address: string | AddressInfo | null, isTls: boolean): string {

@@ -3,54 +3,59 @@
 
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 export class OpenConnections {
-  readonly #sockets = new Set<Socket>()
-  readonly #carriers = new Set<Socket>()
-  readonly #lastAnswers = new WeakMap<Socket, ServerResponse>()
+  readonly #sockets = new Set<Duplex>()
+  // No weak map: what hangs on its values outlives many collections of the young generation.
+  readonly #lastAnswers = new Map<Duplex, ServerResponse | null>()
+  // One function for all connections: each of them one of its own would be a megabyte for ten thousand streams.
+  readonly #forgetSocket = forgetting(this.#sockets)
+  readonly #forgetAsking = forgetting(this.#lastAnswers)
 
   /** Takes in a connection of the system, below TLS if there is any. */
   addSocket(socket: Socket): void {
     this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
+    socket.on('close', this.#forgetSocket)
   }
 
-  /** Takes in what requests come on: the connection itself, or the TLS inside it. */
-  addCarrier(socket: Socket): void {
-    this.#carriers.add(socket)
-    socket.once('close', () => this.#carriers.delete(socket))
+  /** Takes in what requests come on. */
+  addAsking(connection: Duplex): void {
+    this.#lastAnswers.set(connection, null)
+    connection.on('close', this.#forgetAsking)
   }
 
-  /** False for TLS whose handshake is not over. */
-  isCarrier(socket: Socket): boolean {
-    return this.#carriers.has(socket)
-  }
-
-  setAnswer(socket: Socket, answer: ServerResponse): void {
-    this.#lastAnswers.set(socket, answer)
+  setAnswer(connection: Duplex, answer: ServerResponse): void {
+    // One that has just been closed is not taken in again.
+    if (this.#lastAnswers.has(connection)) this.#lastAnswers.set(connection, answer)
   }
 
   /** The answer to the last request of a connection: an error text must never go out in the middle of one. */
-  lastAnswer(socket: Socket): ServerResponse | undefined {
-    return this.#lastAnswers.get(socket)
+  lastAnswer(connection: Duplex): ServerResponse | null {
+    return this.#lastAnswers.get(connection) ?? null
   }
 
   close(): void {
-    for (const socket of this.#carriers) {
-      const answer = this.#lastAnswers.get(socket)
-      if (answer === undefined || answer.writableFinished) {
-        socket.destroy()
+    for (const [connection, answer] of this.#lastAnswers) {
+      if (answer === null || answer.writableFinished) {
+        connection.destroy()
         continue
       }
       // A stream never finishes its answer; whoever owns it ends it.
       if (!answer.headersSent) answer.shouldKeepAlive = false
       answer.once('finish', () => {
-        socket.end()
+        connection.end()
       })
     }
   }
 
   destroy(): void {
     for (const socket of this.#sockets) socket.destroy()
+  }
+}
+
+function forgetting(connections: { delete(connection: Duplex): boolean }): (this: Duplex) => void {
+  return function () {
+    connections.delete(this)
   }
 }

@@ -5,7 +5,9 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { Batch, Encoder, Pace, Sink } from '../bus/sink.ts'
+import type { Log } from '../log.ts'
 import type { Message } from '../message.ts'
+import { assembleText } from './chunk.ts'
 
 /**
  * What a reader that falls behind by the backlog bound loses: `drop` the newest messages, until it has caught up some;
@@ -18,18 +20,24 @@ export const SLOW_POLICIES: readonly SlowPolicy[] = ['drop', 'latest', 'close']
 export interface StreamSinkOptions {
   readonly socket: Socket
   readonly slow: SlowPolicy
-  /** Bytes that may wait for this reader before `slow` decides. One batch more may be taken. */
+  /** Encodes anew what follows a loss, with the notice of it. */
+  readonly encoder: Encoder
+  /** What keeps an idle reader alive after `count` others in a row, or null for nothing. */
+  readonly ping: (count: number) => string | null
+  /** True when the last message is sent again instead of a ping. */
+  readonly repeatsLast: boolean
+  readonly isChunked: boolean
+  readonly host: SinkHost
+}
+
+/** What all sinks of a server share. */
+export interface SinkHost {
+  /** Bytes that may wait for a reader before `slow` decides. One batch more may be taken. */
   readonly maxBacklogBytes: number
   /** A reader that takes no byte for this long, while some wait, is cut off. Counts from when the wait is noticed. */
   readonly writeTimeoutMs: number
-  /** Encodes anew what follows a loss, with the notice of it. */
-  readonly encoder: Encoder
-  /** Bytes that keep an idle reader alive after `count` others in a row, or null for none. */
-  ping(count: number): Uint8Array | null
-  /** True when the last message is sent again instead of a ping. */
-  readonly repeatsLast: boolean
-  /** Called once when this sink cuts its reader off. */
-  onSlow(reason: 'backlog' | 'timeout'): void
+  /** Told when a reader is cut off. */
+  readonly log: Log
 }
 
 const EMPTY = new Uint8Array(0)
@@ -69,6 +77,10 @@ export class StreamSink implements Sink, Pace {
     this.#socket.once('drain', callback)
   }
 
+  skip(count: number): void {
+    this.#skippedCount += count
+  }
+
   write(batch: Batch): void {
     if (this.#socket.writableLength !== 0 && !this.#takes(batch)) return
     this.#put(this.#skippedCount === 0 ? batch.bytes : this.#withNotice(batch))
@@ -91,16 +103,28 @@ export class StreamSink implements Sink, Pace {
     this.#hasPinged = false
     if (isActive) this.#pingCount = 0
     if (isActive || hasPinged || this.#pingCount >= MAX_PINGS) return
-    const bytes = this.#repeatsLast ? this.#lastBytes() : this.#options.ping(++this.#pingCount)
+    const bytes = this.#repeatsLast ? this.#lastBytes() : this.#pingBytes()
     if (bytes === null) return
     this.#put(bytes)
     this.#hasPinged = true
     this.#bytesAtBeat = this.#socket.bytesWritten
   }
 
+  #pingBytes(): Uint8Array | null {
+    const { ping, isChunked } = this.#options
+    const text = ping(++this.#pingCount)
+    return text === null ? null : assembleText(text, isChunked)
+  }
+
   // Encoded anew: a batch may hold older messages before it, which an idle reader must not be shown again.
   #lastBytes(): Uint8Array | null {
     return this.#last === null ? null : this.#options.encoder.encode(this.#last, 0)
+  }
+
+  /** Ends the connection at once: what this reader is to get next cannot be had. */
+  abandon(): void {
+    this.#isCutOff = true
+    resetConnection(this.#socket)
   }
 
   /** The socket had no activity for a while: the end of a reader that takes nothing although something waits. */
@@ -115,7 +139,7 @@ export class StreamSink implements Sink, Pace {
   }
 
   #takes(batch: Batch): boolean {
-    const { slow, maxBacklogBytes } = this.#options
+    const { slow, host } = this.#options
     if (this.#isCutOff) return false
     this.#watch()
     if (slow === 'latest') {
@@ -123,7 +147,7 @@ export class StreamSink implements Sink, Pace {
       this.#latest = batch.messages.at(-1) ?? null
       return false
     }
-    if (this.#socket.writableLength < maxBacklogBytes) return true
+    if (this.#socket.writableLength < host.maxBacklogBytes) return true
     if (slow === 'drop') this.#skippedCount += batch.messages.length
     else this.#cutOff('backlog')
     return false
@@ -141,14 +165,20 @@ export class StreamSink implements Sink, Pace {
   #watch(): void {
     if (this.#isLagging) return
     this.#isLagging = true
-    this.#socket.setTimeout(this.#options.writeTimeoutMs / 2)
-    this.#socket.write(EMPTY, this.#onDrained)
+    this.#socket.setTimeout(this.#options.host.writeTimeoutMs / 2)
+    this.#awaitDrain()
   }
 
-  readonly #onDrained = (): void => {
+  #awaitDrain(): void {
+    this.#socket.write(EMPTY, () => {
+      this.#onDrained()
+    })
+  }
+
+  #onDrained(): void {
     if (this.#socket.destroyed) return
     if (this.#socket.writableLength > 0) {
-      this.#socket.write(EMPTY, this.#onDrained)
+      this.#awaitDrain()
       return
     }
     this.#isLagging = false
@@ -164,7 +194,8 @@ export class StreamSink implements Sink, Pace {
 
   #cutOff(reason: 'backlog' | 'timeout'): void {
     this.#isCutOff = true
-    this.#options.onSlow(reason)
+    const { host } = this.#options
+    host.log.write('info', 'sub.slow', { peer: this.#socket.remoteAddress ?? '', reason })
     // A plain close would leave what the kernel still holds, megabytes, in its send queue.
     resetConnection(this.#socket)
   }

@@ -1,7 +1,7 @@
 // Shows the body of a message in a page, by its type, such that nothing of it ever runs: text as text, pictures as
 // pictures, HTML in a frame without any permission. Needs a DOM.
 
-import type { ReceivedMessage } from './stream.ts'
+import type { ReceivedMessage } from './message.ts'
 
 /** An element for the body; `release` frees what it holds once it is taken out of the page. */
 export interface Rendering {
@@ -9,16 +9,32 @@ export interface Rendering {
   release(): void
 }
 
+/** How a type can be shown. A document could run, a picture cannot. */
+export type Kind = 'picture' | 'document' | 'text' | 'other'
+
 export function renderBody(message: ReceivedMessage, page: Document): Rendering {
-  const essence = /^[^;\s]*/.exec(message.type)?.[0].toLowerCase() ?? ''
-  if (/^image\/(?!svg)/.test(essence)) return renderPicture(message, page)
-  if (essence === 'text/html' || essence === 'application/xhtml+xml' || essence === 'image/svg+xml') {
-    return renderFrame(message, page)
+  switch (kindOf(message.type)) {
+    case 'picture':
+      return renderPicture(message, page)
+    case 'document':
+      return renderFrame(message, page)
+    case 'text':
+      return renderText(message.text(), page)
+    case 'other':
+      return renderText(`${message.body.length.toLocaleString('en')} bytes of ${message.type}`, page)
   }
-  if (essence.startsWith('text/') || /^application\/(?:.*\+)?(?:json|xml)$/.test(essence)) {
-    return renderText(decodeText(message), page)
-  }
-  return renderText(`${message.body.length.toLocaleString('en')} bytes of ${message.type}`, page)
+}
+
+/** The media type alone, in lower case. */
+export function essenceOf(type: string): string {
+  return /^[^;\s]*/.exec(type)?.[0].toLowerCase() ?? ''
+}
+
+export function kindOf(type: string): Kind {
+  const essence = essenceOf(type)
+  if (/^image\/(?!svg)/.test(essence)) return 'picture'
+  if (/^(?:text\/html|application\/xhtml\+xml|image\/svg\+xml)$/.test(essence)) return 'document'
+  return /^text\/|^application\/(?:.*\+)?(?:json|xml)$/.test(essence) ? 'text' : 'other'
 }
 
 function renderPicture(message: ReceivedMessage, page: Document): Rendering {
@@ -53,14 +69,4 @@ function renderText(text: string, page: Document): Rendering {
   const block = page.createElement('pre')
   block.textContent = text
   return { element: block, release: () => undefined }
-}
-
-function decodeText({ type, body }: ReceivedMessage): string {
-  const charset = /;\s*charset="?([^";\s]+)/i.exec(type)?.[1] ?? 'utf-8'
-  try {
-    return new TextDecoder(charset).decode(body)
-  } catch {
-    // An unknown charset: the bytes are shown as best they can be.
-    return new TextDecoder().decode(body)
-  }
 }

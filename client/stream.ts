@@ -1,86 +1,73 @@
-// Reads a channel through fetch: one request, endless parts, messages out. It neither reconnects nor shows anything.
-// Runs in browsers.
+// What the ways of reading a stream have in common: what is asked for, and what comes. Runs in browsers.
 
-import { boundaryOf, MultipartParser, type Part } from '../src/codec/multipart-parser.ts'
-import { MsgbusError } from '../src/errors.ts'
+import { type Access, ask, encodePath, identify } from './access.ts'
+import type { Incoming } from './message.ts'
+import { inTime } from './reading.ts'
 
-const MAX_BODY_BYTES = 64 * 1024 * 1024
+export type SlowPolicy = 'drop' | 'latest' | 'close'
 
-/** A message as a subscriber sees it. */
-export interface ReceivedMessage {
-  readonly id: string
-  /** Null when the subscription is of one channel. */
-  readonly channel: string | null
-  readonly type: string
-  readonly sender: string | null
-  readonly body: Uint8Array<ArrayBuffer>
-  /** Messages that were lost right before this one because this reader was too slow. */
-  readonly skippedCount: number
+/** What a connection reads. */
+export interface StreamRequest {
+  /** Of a matcher: `a/b`, `a/`, or the empty string for everything. */
+  readonly paths: readonly string[]
+  readonly type?: string | undefined
+  readonly sender?: string | undefined
+  readonly slow?: SlowPolicy | undefined
+  /** Where to begin, in any spelling that the server knows; null for what comes from now on. */
+  readonly since: string | null
 }
 
-export interface ReadOptions {
-  readonly signal?: AbortSignal
-  /** Called once when the server has begun to answer. */
-  readonly onOpen?: () => void
+/** An answer that has begun. */
+export interface Stream {
+  /** The place that it starts from; null if the server does not say. */
+  readonly position: string | null
+  /** Messages lost between `since` and that place; null for some of which nobody knows how many. */
+  readonly lost: number | null
+  /** What the server asks to wait for before the next attempt; 0 if it does not. */
+  retryMs: number
+  /**
+   * What came together; ends when the server ends it in good order. Has to be read to its end or aborted.
+   * @throws {MsgbusError} `MSGBUS_STREAM_CUT`, `MSGBUS_MULTIPART`, `MSGBUS_BODY_TOO_LARGE`, `MSGBUS_NOT_MSGBUS`.
+   */
+  readonly batches: AsyncIterable<readonly Incoming[]>
 }
 
 /**
- * Yields messages until the stream ends or the signal aborts.
- * @param url Of a channel, with filters as wanted.
- * @throws {MsgbusError} `MSGBUS_MULTIPART` if what comes is no stream of this bus or is cut in the middle of a part.
- * @throws {Error} What fetch throws.
+ * Opens a stream, and resolves when the server has begun to answer.
+ * @param controller Ends it when aborted, and is aborted by it when the server falls silent.
+ * @throws {MsgbusError} As `ask`.
  */
-export async function* readStream(
-  url: string,
-  { signal, onOpen }: ReadOptions = {},
-): AsyncGenerator<ReceivedMessage> {
-  const response = await fetch(url, { cache: 'no-store', ...(signal === undefined ? {} : { signal }) })
-  const type = response.headers.get('content-type') ?? ''
-  const boundary = boundaryOf(type)
-  if (!response.ok || !type.startsWith('multipart/') || boundary === null || response.body === null) {
-    await response.body?.cancel()
-    throw new MsgbusError(
-      'MSGBUS_MULTIPART',
-      `Cannot read ${url}: expected a multipart stream, found ${response.status} ${type}`,
-    )
-  }
-  onOpen?.()
-  const messages: ReceivedMessage[] = []
-  const parser = new MultipartParser({
-    boundary,
-    maxBodyBytes: MAX_BODY_BYTES,
-    onPart: part => {
-      messages.push(toMessage(part))
-    },
-  })
-  const reader = response.body.getReader()
-  try {
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) break
-      parser.push(value)
-      yield* messages.splice(0)
-    }
-    parser.end()
-  } finally {
-    // Whatever ended it: a browser has few connections per host, and this would keep one.
-    await reader.cancel()
-  }
+export type OpenStream = (
+  access: Access,
+  request: StreamRequest,
+  controller: AbortController,
+) => Promise<Stream>
+
+/** URL of a stream. @param form What says which form it is to have, in the query. */
+export function streamUrl({ url }: Access, { paths, ...query }: StreamRequest, form: string): string {
+  const pairs = Object.entries(query).map(([name, value]) =>
+    typeof value === 'string' ? `&${name}=${encodeURIComponent(value)}` : '',
+  )
+  return `${url}${paths.map(encodePath).join(',')}?${form}${pairs.join('')}`
 }
 
-const LOCATION_PREFIX = '/msgbus/'
+/** Asks for a stream. @throws {MsgbusError} As `ask`; `MSGBUS_STREAM_CUT` if there is no answer in time. */
+export function get(access: Access, url: string, controller: AbortController): Promise<Response> {
+  const { signal } = controller
+  return inTime(ask(access, url, { headers: identify(access), signal }), controller)
+}
 
-function toMessage({ headers, body }: Part): ReceivedMessage {
-  const location = headers.get('content-location')
-  return {
-    id: headers.get('msgbus-id') ?? '',
-    channel:
-      location?.startsWith(LOCATION_PREFIX) === true
-        ? decodeURIComponent(location.slice(LOCATION_PREFIX.length))
-        : null,
-    type: headers.get('content-type') ?? 'application/octet-stream',
-    sender: headers.get('from') ?? null,
-    body,
-    skippedCount: Number(headers.get('msgbus-skipped') ?? 0),
-  }
+/** What the head of an answer says about its place in the sequence. */
+export function readPlace({ headers }: Response, since: string | null): Pick<Stream, 'position' | 'lost'> {
+  const resume = headers.get('msgbus-resume') ?? ''
+  const [, missed] = /missed=(\d+)/.exec(resume) ?? []
+  const lost = since === null || resume === 'ok' ? 0 : missed === undefined ? null : Number(missed)
+  return { position: headers.get('msgbus-position'), lost }
+}
+
+/** Whether an id stands behind a place; if they cannot be compared, it does. */
+export function isBehind(id: string, place: string): boolean {
+  const [epoch, seq] = place.split('-')
+  const [ownEpoch, ownSeq] = id.split('-')
+  return epoch !== ownEpoch || !(Number(ownSeq) <= Number(seq))
 }

@@ -1,6 +1,6 @@
 // @ts-check
 // Builds everything that is shipped or tested, from nothing, into dist/: the compiled TypeScript, one self-contained
-// HTML file per page of the server, and the chat demo. Checks no style and runs no test.
+// HTML file per page of the server, the client library, and the chat demo. Checks no style and runs no test.
 
 import { spawnSync } from 'node:child_process'
 import {
@@ -17,6 +17,7 @@ import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { bundleClient } from './client-bundle.js'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const PAGES = join(ROOT, 'client', 'pages')
@@ -93,10 +94,14 @@ async function buildPage(name) {
   writeFileSync(join(DIST, 'pages', `${name}.html`), page)
 }
 
+async function buildClient() {
+  for (const [name, bytes] of await bundleClient()) writeFileSync(join(DIST, 'client', name), bytes)
+}
+
 async function buildChatdemo() {
   const folder = join(DIST, 'chatdemo')
   mkdirSync(folder, { recursive: true })
-  for (const file of ['index.html', 'style.css']) cpSync(join(CHATDEMO, file), join(folder, file))
+  for (const file of ['index.html', 'style.css', 'icon.svg']) cpSync(join(CHATDEMO, file), join(folder, file))
   writeFileSync(join(folder, 'chat.js'), await bundle(join(CHATDEMO, 'chat.ts')))
 }
 
@@ -121,7 +126,10 @@ function pageNames() {
 
 rmSync(DIST, { recursive: true, force: true })
 compile()
+await buildClient()
 for (const name of pageNames()) await buildPage(name)
 if (existsSync(join(CHATDEMO, 'chat.ts'))) await buildChatdemo()
-const cli = join(DIST, 'src', 'cli.js')
-if (existsSync(cli)) chmodSync(cli, 0o755)
+for (const name of ['src/cli.js', 'client/commands/msgdump.js', 'client/commands/msgsend.js']) {
+  const program = join(DIST, name)
+  if (existsSync(program)) chmodSync(program, 0o755)
+}

@@ -1,18 +1,14 @@
-// Which messages of a channel a subscription wants: `type` and `sender` pattern lists with the rules of OpenSSH's
-// match.c (doc/protocol/native.md has the truth table). Matching time is bounded by pattern length × value length. Runs in browsers.
+// Which messages of a channel a subscription wants: `type` and `sender` pattern lists, bounded in what they may cost. How
+// a list matches is in `pattern.ts`. Runs in browsers.
 
 import { MsgbusError } from './errors.ts'
 import type { Message } from './message.ts'
+import { matchesPatterns, parsePatterns } from './pattern.ts'
 
 const MAX_PATTERNS = 100
 const MAX_LIST_LENGTH = 1024
 const MAX_PATTERN_LENGTH = 256
 const MAX_WILDCARDS = 16
-
-interface Pattern {
-  readonly text: string
-  readonly isNegated: boolean
-}
 
 /**
  * A comma-separated list of patterns: `*` is any run of characters, `?` exactly one, a leading `!` excludes.
@@ -21,7 +17,7 @@ interface Pattern {
  * a list of exclusions alone matches nothing; nor does the empty list.
  */
 export class PatternList {
-  readonly #patterns: readonly Pattern[]
+  readonly #patterns: readonly string[]
   // Messages of one kind and from one sender come in a row.
   #lastValue: string | null = null
   #lastMatches = false
@@ -32,36 +28,27 @@ export class PatternList {
       const text = `Cannot use this filter: ${list.length} characters, at most ${MAX_LIST_LENGTH} allowed`
       throw new MsgbusError('MSGBUS_FILTER', text)
     }
-    const texts = list === '' ? [] : list.split(',')
-    if (texts.length > MAX_PATTERNS) {
+    const patterns = parsePatterns(list)
+    if (patterns.length > MAX_PATTERNS) {
       throw new MsgbusError(
         'MSGBUS_FILTER',
-        `Cannot use this filter: ${texts.length} patterns, at most ${MAX_PATTERNS} allowed`,
+        `Cannot use this filter: ${patterns.length} patterns, at most ${MAX_PATTERNS} allowed`,
       )
     }
-    this.#patterns = texts.map(toPattern)
+    patterns.forEach(checkPattern)
+    this.#patterns = patterns
   }
 
   matches(value: string): boolean {
     if (value !== this.#lastValue) {
-      this.#lastMatches = this.#evaluate(value)
+      this.#lastMatches = matchesPatterns(this.#patterns, value)
       this.#lastValue = value
     }
     return this.#lastMatches
   }
-
-  #evaluate(value: string): boolean {
-    let found = false
-    for (const { text, isNegated } of this.#patterns) {
-      if (!matchesPattern(value, text)) continue
-      if (isNegated) return false
-      found = true
-    }
-    return found
-  }
 }
 
-function toPattern(text: string): Pattern {
+function checkPattern(text: string): void {
   if (text.length > MAX_PATTERN_LENGTH) {
     throw new MsgbusError(
       'MSGBUS_FILTER',
@@ -76,32 +63,6 @@ function toPattern(text: string): Pattern {
       `Cannot use this filter: ${wildcardCount} "*" in a pattern, at most ${MAX_WILDCARDS} allowed`,
     )
   }
-  return text.startsWith('!') ? { text: text.slice(1), isNegated: true } : { text, isNegated: false }
-}
-
-function matchesPattern(value: string, pattern: string): boolean {
-  let at = 0
-  let patternAt = 0
-  let starAt = -1
-  let retryAt = 0
-  while (at < value.length) {
-    const wanted = pattern[patternAt]
-    if (wanted === '*') {
-      starAt = patternAt++
-      retryAt = at
-    } else if (wanted === '?' || (wanted !== undefined && wanted === value[at])) {
-      patternAt++
-      at++
-    } else if (starAt >= 0) {
-      // Only the last star is ever retried: an earlier one that matched less would leave more for this one.
-      patternAt = starAt + 1
-      at = ++retryAt
-    } else {
-      return false
-    }
-  }
-  while (pattern[patternAt] === '*') patternAt++
-  return patternAt === pattern.length
 }
 
 /** Both lists must match; a list that is absent, or just `*`, lets everything through. */

@@ -1,0 +1,44 @@
+// @ts-check
+// Bundles the client library for browsers: one file that a page loads, and one that the client loads by itself when a
+// transport is asked for that is not the usual one. Writes nothing.
+
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+// Properties that only code of the bundle itself has to do with, and that nothing of the platform is called: they get
+// short names. What users, servers or browsers see must not stand here.
+const INTERNAL_NAMES = [
+  ...['batches', 'beginningIn', 'boundary', 'bufferedByteCount', 'byteCount', 'consume', 'contentLength'],
+  ...['controller', 'delimiter', 'filledByteCount', 'goOn', 'hasBegun', 'hasText', 'identify', 'inTime', 'indexIn'],
+  ...['isBare', 'isClosed', 'isEmpty', 'isInsidePart', 'isResumed', 'keptByteCount', 'lineAt', 'members'],
+  ...['nameByteCount', 'notMsgbus', 'onEmpty', 'onLeave', 'onPart', 'onSplit', 'openMultipart', 'pageUrl'],
+  ...['position', 'readAt', 'readBody', 'readLine', 'retryAfterMs', 'retryMs', 'streamUrl'],
+]
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
+
+/**
+ * The files of the bundle, by name; `client.js` first.
+ * @returns {Promise<ReadonlyMap<string, Uint8Array>>}
+ */
+export async function bundleClient() {
+  const { outputFiles } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: { client: join(ROOT, 'client', 'index.ts') },
+    bundle: true,
+    charset: 'utf8',
+    chunkNames: 'client-[name]',
+    format: 'esm',
+    legalComments: 'none',
+    logLevel: 'warning',
+    mangleProps: new RegExp(`^(?:${INTERNAL_NAMES.join('|')})$`),
+    minify: true,
+    outdir: join(ROOT, 'dist', 'client'),
+    platform: 'browser',
+    splitting: true,
+    target: 'es2022',
+    write: false,
+  })
+  return new Map(outputFiles.map(({ path, contents }) => [basename(path), contents]))
+}

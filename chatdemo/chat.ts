@@ -1,113 +1,110 @@
-// The chat page: everybody who has it open sees what is published to its channel, by this page or by anything else.
-// The channel is `chatdemo`, or what stands behind `#` in the address.
+// The chat page: rooms that everybody shares who has them open, whatever publishes to their channels. Puts the parts
+// together; what is what:
+//
+// `rooms` follows the address; a `room` reads, sends through its `outbox`, and knows by its `presence` who is there. A
+// `log-view` shows lines (`line-view`, `body-view`), and those on their way (`pending-view`). `marks` and `content` say
+// what a message means to the chat. `composer`, `name-form`, `room-list`, `people-view` are what a person touches.
 
-import { follow } from '../client/follow.ts'
-import { renderBody } from '../client/render.ts'
-import type { ReceivedMessage } from '../client/stream.ts'
+import { connect } from '../client/index.ts'
+import { Composer } from './composer.ts'
+import { NameForm } from './name-form.ts'
+import { count, find } from './page.ts'
+import { PeopleView } from './people-view.ts'
+import { PictureDialog } from './picture-dialog.ts'
+import { RoomList } from './room-list.ts'
+import { Rooms } from './rooms.ts'
+import { Settings } from './settings.ts'
 
-const MAX_SHOWN = 500
+class Chat {
+  readonly #settings = new Settings()
+  readonly #people = new PeopleView()
+  readonly #newest = find('newest', HTMLButtonElement)
+  readonly #composer: Composer
+  readonly #rooms: Rooms
+  readonly #roomList: RoomList
+  #isStale = false
 
-const room = roomOf(location.hash.slice(1)) || 'chatdemo'
-const url = `/msgbus/${room.split('/').map(encodeURIComponent).join('/')}`
-const releases: (() => void)[] = []
+  constructor() {
+    const pictures = new PictureDialog()
+    this.#composer = new Composer({
+      onText: text => this.#rooms.shown?.send(text),
+      onFile: (file, fileName) => this.#rooms.shown?.send(file, fileName),
+    })
+    this.#rooms = new Rooms({
+      client: connect(),
+      settings: this.#settings,
+      place: find('logs', HTMLElement),
+      onEnlarge: picture => {
+        pictures.open(picture)
+      },
+      onShow: room => {
+        this.#composer.switchTo(room.name)
+      },
+      onChange: () => {
+        this.#change()
+      },
+    })
+    this.#roomList = new RoomList(name => {
+      this.#rooms.join(name)
+      this.#composer.focus()
+    })
+  }
 
-const messages = find('messages', HTMLElement)
-const name = find('name', HTMLInputElement)
-const text = find('text', HTMLInputElement)
+  open(): void {
+    const nameForm = new NameForm({
+      settings: this.#settings,
+      onAnswer: () => {
+        for (const room of this.#rooms.all) room.announce()
+        this.#change()
+        this.#composer.focus()
+      },
+    })
+    nameForm.ask()
+    this.#newest.addEventListener('click', () => {
+      this.#rooms.shown?.log.goToEnd()
+      this.#composer.focus()
+    })
+    this.#rooms.open()
+    this.#followVisits()
+  }
 
-function find<Element extends HTMLElement>(id: string, kind: new () => Element): Element {
-  const element = document.getElementById(id)
-  if (!(element instanceof kind)) throw new TypeError(`Cannot find "${id}" in the page`)
-  return element
-}
+  /** Sees whether anybody looks, comes back or is about to leave something unsent. */
+  #followVisits(): void {
+    document.addEventListener('visibilitychange', () => this.#rooms.shown?.look())
+    addEventListener('pageshow', event => {
+      // The browser had kept the page.
+      if (event.persisted) for (const room of this.#rooms.all) room.announce()
+    })
+    addEventListener('beforeunload', event => {
+      if (this.#rooms.all.some(room => room.outbox.isUnsent)) event.preventDefault()
+    })
+  }
 
-function roomOf(spelling: string): string {
-  try {
-    return decodeURIComponent(spelling)
-  } catch {
-    // Not an escape: somebody typed a percent sign.
-    return spelling
+  /** Shows soon what has changed: often several things change at once. */
+  #change(): void {
+    if (this.#isStale) return
+    this.#isStale = true
+    queueMicrotask(() => {
+      this.#isStale = false
+      this.#show()
+    })
+  }
+
+  #show(): void {
+    const { all, shown } = this.#rooms
+    if (shown === null) return
+    const unreadCount = all.reduce((sum, room) => sum + room.unreadCount, 0)
+    document.title = `${unreadCount === 0 ? '' : `(${unreadCount}) `}${shown.name} · msgbus chat`
+    this.#roomList.update(this.#rooms)
+    this.#people.update(this.#settings.name, shown.names)
+    find('room', HTMLElement).textContent = shown.name
+    const state = find('state', HTMLElement)
+    state.dataset.state = shown.isOpen ? 'open' : 'closed'
+    if (state.textContent !== shown.words) state.textContent = shown.words
+    this.#newest.hidden = shown.log.isAtEnd
+    const words = shown.unreadCount === 0 ? 'Newest lines' : count(shown.unreadCount, 'new line')
+    this.#newest.textContent = `↓ ${words}`
   }
 }
 
-function put(id: string, words: string): void {
-  find(id, HTMLElement).textContent = words
-}
-
-function show(message: ReceivedMessage): void {
-  const isAtEnd = messages.scrollHeight - messages.scrollTop - messages.clientHeight < 40
-  const entry = document.createElement('article')
-  const about = document.createElement('div')
-  about.className = 'about'
-  const sender = document.createElement('b')
-  sender.textContent = message.sender ?? 'anonymous'
-  about.append(sender, ` ${new Date().toLocaleTimeString()}`)
-  const rendering = renderBody(message, document)
-  entry.append(about, rendering.element)
-  messages.append(entry)
-  releases.push(() => {
-    rendering.release()
-  })
-  if (messages.childElementCount > MAX_SHOWN) {
-    messages.firstElementChild?.remove()
-    releases.shift()?.()
-  }
-  if (isAtEnd) messages.scrollTop = messages.scrollHeight
-}
-
-async function publish(body: string | Blob, type: string): Promise<void> {
-  const named = name.value === '' ? {} : { Authorization: `Basic ${btoa(`${name.value}:`)}` }
-  let answer = await post(body, { 'Content-Type': type, ...named })
-  // A server with a password knows its visitors by the name they logged in with.
-  if (answer.status === 401 && name.value !== '') answer = await post(body, { 'Content-Type': type })
-  if (!answer.ok) throw new Error(await answer.text())
-}
-
-function post(body: string | Blob, headers: Record<string, string>): Promise<Response> {
-  return fetch(url, { method: 'POST', headers, body })
-}
-
-function send(body: string | Blob, type: string): Promise<boolean> {
-  return publish(body, type).then(
-    () => {
-      put('notice', '')
-      return true
-    },
-    (error: unknown) => {
-      put('notice', `not sent: ${error instanceof Error ? error.message : String(error)}`)
-      return false
-    },
-  )
-}
-
-find('composer', HTMLFormElement).addEventListener('submit', event => {
-  event.preventDefault()
-  if (text.value === '') return
-  const line = text.value
-  text.value = ''
-  void send(line, 'text/plain; charset=utf-8').then(isSent => {
-    if (!isSent && text.value === '') text.value = line
-  })
-})
-
-document.addEventListener('dragover', event => {
-  event.preventDefault()
-})
-document.addEventListener('drop', event => {
-  event.preventDefault()
-  for (const file of event.dataTransfer?.files ?? []) void send(file, file.type || 'application/octet-stream')
-})
-
-// Another room is another page: nothing of this one has to be taken down.
-addEventListener('hashchange', () => {
-  location.reload()
-})
-
-put('room', room)
-void follow(url, {
-  onMessage: show,
-  onState: state => {
-    put('state', state)
-  },
-  signal: new AbortController().signal,
-})
+new Chat().open()

@@ -77,6 +77,11 @@ export class Command {
     this.#child.stdin.write(text, 'latin1')
   }
 
+  /** Ends the stdin of an interactive program. */
+  end(): void {
+    this.#child.stdin.end()
+  }
+
   /** Sends a signal to the program and what it started; does nothing once it has ended. */
   signal(name: NodeJS.Signals): void {
     const { pid } = this.#child

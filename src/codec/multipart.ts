@@ -9,6 +9,9 @@ import { BOUNDARY_2008 } from './delimiter.ts'
 import { isPicture } from './picture.ts'
 import type { PartOptions, StreamFormat } from './stream-format.ts'
 
+// Some readers keep only so many header lines of a part (2,000 in one well-known parser).
+const MAX_PINGS = 1_900
+
 /**
  * [RFC 2046 §5.1] CRLF lines and a length in each part: for programs, and for browsers that show documents.
  *
@@ -26,7 +29,7 @@ export function standardFormat(
     closing: `--${boundary}--\r\n`,
     repeatsLast: false,
     // A header line behind the boundary that is already out is the one thing that neither browser minds.
-    ping: count => `Msgbus-Ping: ${count}\r\n`,
+    ping: count => (count <= MAX_PINGS ? `Msgbus-Ping: ${count}\r\n` : null),
     part: (message, options) => ({
       head: `${commonLines(message, options, '\r\n')}Content-Length: ${message.body.length}\r\nMsgbus-Id: ${message.id}\r\nMsgbus-Time: ${message.time}\r\n\r\n`,
       body: message.body,

@@ -144,6 +144,8 @@ function headersOf(code: MsgbusError['code']): readonly string[] {
     case 'MSGBUS_BUSY':
     case 'MSGBUS_CLOSED':
       return ['Retry-After', retryAfter()]
+    case 'MSGBUS_UPGRADE':
+      return ['Sec-WebSocket-Version', '13']
     case 'MSGBUS_CONTENT_ENCODING':
       return ['Accept-Encoding', 'identity']
     case 'MSGBUS_METHOD':

@@ -3,11 +3,10 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { Carrier } from './carrier.ts'
+import type { Carrier } from './carrier.ts'
 import type { Arrival } from './gate.ts'
 import type { OpenConnections } from './open-connections.ts'
 import { expectationRefusal, type ParserError, parserRefusal, refuseConnection } from './refusal.ts'
-import { onUpgrade, type Upgrade } from './upgrade.ts'
 
 const MAX_HEADER_BYTES = 16 * 1024
 const CHECK_INTERVAL_MS = 1_000
@@ -16,49 +15,30 @@ export interface HttpReaderOptions {
   readonly headersTimeoutMs: number
   readonly keepAliveMs: number
   readonly handle: (arrival: Arrival) => void
-  /** Offered each GET that asks for another protocol, if it came on a carrier; says at once whether it takes it. */
-  readonly upgrade?: (upgrade: Upgrade) => boolean
 }
 
 export class HttpReader {
   readonly #options: HttpReaderOptions
   readonly #open: OpenConnections
   readonly #server: Server
-  /** The same, but for offering upgrades: a server of Node 20 either ignores them all or none. */
-  readonly #upgradingServer: Server
 
   /** @param open Takes in the connections, and the answers on them. */
   constructor(options: HttpReaderOptions, open: OpenConnections) {
     this.#options = options
     this.#open = open
     this.#server = this.#createServer()
-    this.#upgradingServer = options.upgrade === undefined ? this.#server : this.#createServer()
-    const { upgrade } = options
-    if (upgrade === undefined) return
-    onUpgrade(this.#upgradingServer, {
-      open,
-      take: upgrade,
-      giveBack: connection => {
-        this.#give(this.#server, connection)
-      },
-    })
   }
 
   /** Reads requests from a connection as long as it lasts, or until it is released. */
   read(connection: Socket | Carrier): void {
-    this.#give(connection instanceof Carrier ? this.#upgradingServer : this.#server, connection)
+    this.#open.addAsking(connection)
+    this.#server.emit('connection', connection)
+    connection.resume()
   }
 
   /** Looks after no deadline any more. The connections are left to those who took them in. */
   close(): void {
     this.#server.close()
-    this.#upgradingServer.close()
-  }
-
-  #give(server: Server, connection: Socket | Carrier): void {
-    this.#open.addAsking(connection)
-    server.emit('connection', connection)
-    connection.resume()
   }
 
   #createServer(): Server {

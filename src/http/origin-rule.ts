@@ -19,7 +19,9 @@ export class OriginRule {
   check(req: IncomingMessage): void {
     const { headers } = req
     if (this.#isListed(headers.origin)) return
-    const isRefused = SAFE_METHODS.has(req.method ?? '') ? isForeignRead(headers) : isForeignWrite(headers)
+    // A socket that a page opens can publish, and no browser asks for permission before.
+    const isRead = SAFE_METHODS.has(req.method ?? '') && headers.upgrade === undefined
+    const isRefused = isRead ? isForeignRead(headers) : isForeignWrite(headers)
     if (isRefused) {
       throw new MsgbusError(
         'MSGBUS_ORIGIN',

@@ -42,9 +42,6 @@ export interface SinkHost {
 
 const EMPTY = new Uint8Array(0)
 
-// Some readers keep only so many header lines of a part (2,000 in one well-known parser).
-const MAX_PINGS = 1_900
-
 export class StreamSink implements Sink, Pace {
   readonly #options: StreamSinkOptions
   readonly #socket: Socket
@@ -102,7 +99,7 @@ export class StreamSink implements Sink, Pace {
     this.#bytesAtBeat = bytesWritten
     this.#hasPinged = false
     if (isActive) this.#pingCount = 0
-    if (isActive || hasPinged || this.#pingCount >= MAX_PINGS) return
+    if (isActive || hasPinged) return
     const bytes = this.#repeatsLast ? this.#lastBytes() : this.#pingBytes()
     if (bytes === null) return
     this.#put(bytes)

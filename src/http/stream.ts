@@ -1,35 +1,29 @@
-// One endless answer, from its head to its end. A stream owns its socket: the head is written here, not through
-// ServerResponse (which cannot say HTTP/1.0), and nothing else is read from or written to that connection. It keeps
-// nothing of its request, because an idle stream should cost little more than its socket.
+// One stream, from its first word to its last. A stream owns its socket: nothing but its conversation and its sink reads from
+// or writes to that connection. It keeps nothing of its request, because an idle stream should cost little more than its
+// socket.
 
 import type { Socket } from 'node:net'
 import type { Encoder } from '../bus/sink.ts'
 import { Carrier } from './carrier.ts'
-import { assembleText, LAST_CHUNK } from './chunk.ts'
-import { type Exchange, isChunked } from './exchange.ts'
+import type { Conversation } from './conversation.ts'
+import type { Exchange } from './exchange.ts'
 import type { Heartbeat } from './heartbeat.ts'
 import { resetConnection, type SinkHost, type SlowPolicy, StreamSink } from './stream-sink.ts'
 
 const TCP_KEEP_ALIVE_MS = 30_000
 
 /**
- * The form of one stream, and what it reads. Texts are ASCII. What its functions hold is kept as long as the stream, which
- * is why nothing of the HTTP request is in here.
+ * What one stream says, and what it reads. What its functions hold is kept as long as the stream, which is why nothing of
+ * the HTTP request is in here.
  */
 export interface StreamRequest {
-  readonly contentType: string
-  /** More lines of the head, name and value in turn. */
-  readonly headers: readonly string[]
-  /** Goes out with the head. */
-  readonly opening: string
-  /** Ends the stream in good order. */
-  readonly closing: string
+  readonly conversation: Conversation
   readonly slow: SlowPolicy
   readonly encoder: Encoder
   readonly repeatsLast: boolean
   /** What keeps an idle reader alive after `count` others in a row, or null for nothing. */
   readonly ping: (count: number) => string | null
-  /** Called when the head is out. */
+  /** Called when the first words are out. */
   readonly subscribe: (sink: StreamSink) => { close(): void }
   /** Called once when the stream is over, if `subscribe` was called. */
   readonly onClose: () => void
@@ -45,35 +39,26 @@ export interface StreamHost extends SinkHost {
 export class Stream {
   readonly #socket: Socket
   readonly #host: StreamHost
-  readonly #closing: string
-  readonly #isChunked: boolean
+  readonly #conversation: Conversation
   readonly #sink: StreamSink
   readonly #subscription: { close(): void }
   readonly #endBeating: () => void
   readonly #onClose: () => void
   #isOver = false
 
-  /** Takes the connection, and sends the head. */
+  /** Takes the connection, and begins the conversation. */
   constructor(exchange: Exchange, request: StreamRequest, host: StreamHost) {
-    const { closing, opening, slow, encoder, repeatsLast, ping, onClose } = request
+    const { conversation, slow, encoder, repeatsLast, ping, onClose } = request
+    const { isChunked } = conversation
     const socket = takeSocket(exchange)
     this.#socket = socket
     this.#host = host
-    this.#closing = closing
-    this.#isChunked = isChunked(exchange)
+    this.#conversation = conversation
     this.#onClose = onClose
     socket.setNoDelay(true)
     socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS)
-    socket.write(Buffer.concat([head(exchange, request), assembleText(opening, this.#isChunked)]))
-    this.#sink = new StreamSink({
-      socket,
-      slow,
-      encoder,
-      repeatsLast,
-      ping,
-      isChunked: this.#isChunked,
-      host,
-    })
+    conversation.begin(socket)
+    this.#sink = new StreamSink({ socket, slow, encoder, repeatsLast, ping, isChunked, host })
     this.#subscription = request.subscribe(this.#sink)
     this.#endBeating = host.heartbeat.add(this.#sink)
     this.#listen()
@@ -81,12 +66,8 @@ export class Stream {
   }
 
   #listen(): void {
-    const { log, onClose } = this.#host
+    const { onClose } = this.#host
     const socket = this.#socket
-    socket.on('data', () => {
-      log.write('info', 'http.pipelined_stream', { peer: socket.remoteAddress ?? '' })
-      socket.destroy()
-    })
     socket.on('timeout', () => {
       this.#sink.cutOffIdle()
     })
@@ -103,8 +84,7 @@ export class Stream {
   /** Tells the reader that this is the end, and closes. */
   end(): void {
     this.#finish()
-    const closing = assembleText(this.#closing, this.#isChunked).toString('latin1')
-    this.#socket.end(`${closing}${this.#isChunked ? LAST_CHUNK : ''}`, 'latin1')
+    this.#conversation.end(this.#socket)
   }
 
   /** Closes without a word. */
@@ -130,17 +110,4 @@ function takeSocket({ req }: Exchange): Socket {
   // Node's own listener would close the connection in good order, behind all that waits.
   socket.removeAllListeners('timeout')
   return socket
-}
-
-function head(exchange: Exchange, { contentType, headers }: StreamRequest): Buffer {
-  const lines = [
-    `HTTP/1.${exchange.req.httpVersionMinor} 200 OK`,
-    `Content-Type: ${contentType}`,
-    ...(isChunked(exchange) ? ['Transfer-Encoding: chunked'] : []),
-    'Connection: close',
-    `Date: ${new Date().toUTCString()}`,
-  ]
-  const all = [...headers, ...exchange.commonHeaders]
-  for (let at = 0; at < all.length; at += 2) lines.push(`${all[at]}: ${all[at + 1]}`)
-  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
 }

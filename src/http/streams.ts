@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net'
 import { MsgbusError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { type AnswerForm, type Conversation, EndlessAnswer } from './conversation.ts'
 import { type Exchange, hasBody } from './exchange.ts'
 import { Heartbeat } from './heartbeat.ts'
 import type { Intake } from './intake.ts'
@@ -49,6 +50,11 @@ export class Streams {
   /** True when the socket is or is about to be a stream: whatever else comes in on it must not be answered. */
   owns(socket: Socket): boolean {
     return this.#sockets.has(socket)
+  }
+
+  /** The usual conversation of a stream. */
+  answer(exchange: Exchange, form: AnswerForm): Conversation {
+    return new EndlessAnswer(exchange, form, this.#host.log)
   }
 
   /**

@@ -8,8 +8,14 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http'
-import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
+import {
+  type AddressInfo,
+  connect as connectTcp,
+  createServer as createTcpServer,
+  type Socket,
+} from 'node:net'
 import { text } from 'node:stream/consumers'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createServer as createTlsServer } from 'node:tls'
 import t, { type Test } from 'tap'
 import { Carrier } from '../../src/http/carrier.ts'
@@ -102,39 +108,46 @@ await t.test(
   },
 )
 
-await t.test('a large answer waits for its reader and arrives whole', async t => {
-  const body = Buffer.alloc(LARGE_BYTES, 'abcdefg')
-  const rig = await open(t, (_req, res) => {
-    let isTaken = true
-    const isTakenLater = once(res, 'drain')
-    res.setHeader('Content-Length', body.length)
-    for (let at = 0; at < body.length; at += 65_536) isTaken = res.write(body.subarray(at, at + 65_536))
-    t.notOk(isTaken, 'it has to wait')
-    isTakenLater.then(
-      () => res.end(),
-      () => t.fail('it never went on'),
-    )
-  })
+await t.test('an answer waits for its reader, and arrives whole', async t => {
+  const piece = Buffer.alloc(65_536, 'abcdefg')
+  const rig = await open(t, () => undefined)
+  const accepted = rig.accept()
+  const requested = once(rig.http, 'request') as Promise<[IncomingMessage, ServerResponse]>
   const connection = await connect(t, rig)
-  connection.send(requestText('GET', '/'))
-  const answer = await connection.readAnswer()
-  t.ok(answer.body === body.toString('latin1'))
+  const { socket, carrier } = await accepted
+  connection.socket.pause()
+  connection.send(requestText('GET', '/', { version: '1.0' }))
+  const [, res] = await requested
+  let byteCount = 0
+  // Until the system takes no more.
+  while (socket.writableLength === 0) {
+    byteCount += piece.length
+    res.write(piece)
+    await nextTurn()
+  }
+  t.ok(carrier.writableLength > 0, 'it has to wait')
+  t.ok(carrier.writableNeedDrain)
+  const drained = once(res, 'drain')
+  connection.socket.resume()
+  await drained
+  res.end()
+  const body = (await connection.readToEnd()).replace(/^.*?\r\n\r\n/s, '')
+  t.equal(body.length, byteCount)
+  t.ok(body === piece.toString('latin1').repeat(byteCount / piece.length))
 })
 
-await t.test('a large body waits until it is read and arrives whole', async t => {
+await t.test('a body waits until it is read, and arrives whole', async t => {
   const body = 'abcdefg'.repeat(LARGE_BYTES / 8)
-  const rig = await open(t, (req, res) => {
-    const { socket } = req
-    // Nothing is read for a while, so that the other side has to wait.
-    const read = async (): Promise<void> => {
-      await once(socket, 'pause')
-      const isWhole = (await text(req)) === body
-      res.writeHead(isWhole ? 204 : 400).end()
-    }
-    read().catch(() => t.fail('it was not read'))
-  })
+  const rig = await open(t, () => undefined)
+  const accepted = rig.accept()
+  const requested = once(rig.http, 'request') as Promise<[IncomingMessage, ServerResponse]>
   const connection = await connect(t, rig)
+  const { socket } = await accepted
   connection.send(requestText('PUT', '/', { body }))
+  const [req, res] = await requested
+  if (!socket.isPaused()) await once(socket, 'pause')
+  t.ok((await text(req)) === body)
+  res.writeHead(204).end()
   t.equal((await connection.readAnswer()).status, 204)
 })
 
@@ -179,15 +192,35 @@ await t.test('time without a byte is told, and ends a connection on which nothin
   t.equal(await idle.readToEnd(), '')
 })
 
-await t.test('what was written before an end arrives, whoever ends it', async t => {
-  const rig = await open(t, ({ socket }, res) => {
-    res.writeHead(200, { 'Content-Length': LARGE_BYTES })
-    res.write(Buffer.alloc(LARGE_BYTES, 'x'))
-    socket.destroySoon()
-  })
-  const connection = await connect(t, rig)
-  connection.send(requestText('GET', '/'))
-  t.equal((await connection.readToEnd()).replace(/^.*?\r\n\r\n/s, '').length, LARGE_BYTES)
+await t.test('what was written before an end arrives, and the end is told', async t => {
+  const answer = 'x'.repeat(LARGE_BYTES)
+  for (const isSoon of [true, false]) {
+    const rig = await open(t, () => undefined)
+    const accepted = rig.accept()
+    const requested = once(rig.http, 'request') as Promise<[IncomingMessage, ServerResponse]>
+    // A peer that keeps its side open.
+    const peer = connectTcp({ port: rig.port, host: '127.0.0.1', allowHalfOpen: true })
+    t.teardown(() => peer.destroy())
+    peer.write(requestText('GET', '/'))
+    const { socket } = await accepted
+    const [req] = await requested
+    const isClosed = closed(socket)
+    if (isSoon) {
+      req.socket.write(answer)
+      req.socket.destroySoon()
+    } else {
+      req.socket.end(answer)
+    }
+    let byteCount = 0
+    peer.on('data', (bytes: Buffer) => (byteCount += bytes.length))
+    await once(peer, 'end')
+    t.equal(byteCount, LARGE_BYTES)
+    if (!isSoon) {
+      t.notOk(socket.destroyed, 'there may come more')
+      peer.end()
+    }
+    await isClosed
+  }
 })
 
 /** A connection that was released from its first request, when HTTP has let go of it. */

@@ -61,8 +61,7 @@ function loadLibrary(): [name: string, answer: Answer][] {
 
 // Not thrown: the list of methods that goes with such an error is that of a channel.
 function refuseMethod(exchange: Exchange): void {
-  // A body may be on its way that nobody will read.
-  exchange.res.shouldKeepAlive = false
   const text = 'MSGBUS_METHOD_NOT_ALLOWED: The console can only be read: use GET or HEAD'
+  // A body may be on its way that nobody will read.
   exchange.answer(405, ['Allow', METHODS, 'Connection', 'close'], text)
 }

@@ -43,12 +43,15 @@ export class Statistics {
   }
 
   async #stream(exchange: Exchange): Promise<void> {
+    const { streams } = this.#options
     const group = this.#groups[isChunked(exchange) ? 1 : 0]
-    await this.#options.streams.open(exchange, () => ({
-      contentType: CONTENT_TYPE,
-      headers: [],
-      opening: '',
-      closing: '',
+    await streams.open(exchange, () => ({
+      conversation: streams.answer(exchange, {
+        contentType: CONTENT_TYPE,
+        headers: [],
+        opening: '',
+        closing: '',
+      }),
       // A line tells what has changed since the one before: a reader that loses one has to begin anew.
       slow: 'close',
       encoder: group,

@@ -5,6 +5,7 @@ import { eventFormat, retryField } from '../../codec/events.ts'
 import { jsonLinesFormat } from '../../codec/json-lines.ts'
 import { documentFormat, format2008, pictureFormat, standardFormat } from '../../codec/multipart.ts'
 import type { StreamFormat } from '../../codec/stream-format.ts'
+import { frameFormat } from '../../codec/websocket.ts'
 import type { Place } from '../../store/store.ts'
 import { PartEncoder } from './part-encoder.ts'
 import type { Reader } from './reader.ts'
@@ -47,6 +48,10 @@ export class Forms {
         return eventFormat('text')
       case 'envelope events':
         return eventFormat('envelope')
+      case 'frames':
+        return frameFormat('raw')
+      case 'envelope frames':
+        return frameFormat('envelope')
       case 'lines':
         return jsonLinesFormat
       case '2008':

@@ -173,6 +173,8 @@ export function finiteReader(reader: Reader): StreamReader {
     case 'envelope events':
       return reader
     case 'picture':
+    case 'frames':
+    case 'envelope frames':
     case '2008':
       throw new MsgbusError(
         'MSGBUS_QUERY',

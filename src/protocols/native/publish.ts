@@ -9,6 +9,7 @@ import { readForm } from './form.ts'
 import { decodeOne } from './one-channel.ts'
 import type { NativeOptions } from './options.ts'
 import { PartPublisher } from './part-publisher.ts'
+import { logPublish, peerOf } from './publish-log.ts'
 
 export class Publisher {
   readonly #options: NativeOptions
@@ -46,7 +47,7 @@ export class Publisher {
     this.#bus.check({ channel, type, sender, body: NO_BYTES })
     const body = await intake.read(exchange, maxBodyBytes)
     const message = await this.#bus.publish({ channel, type, sender, body })
-    this.#logPublish(exchange, message)
+    logPublish(this.#options.log, peerOf(exchange), message)
     exchange.answer(204, ['Msgbus-Id', message.id])
   }
 
@@ -60,7 +61,7 @@ export class Publisher {
     }))
     // All or nothing: a form is one act of the person who sent it.
     const messages = await this.#bus.publishAll(drafts)
-    for (const message of messages) this.#logPublish(exchange, message)
+    for (const message of messages) logPublish(this.#options.log, peerOf(exchange), message)
     exchange.answer(204, countHeaders(messages.length, messages.at(-1)))
   }
 
@@ -74,24 +75,11 @@ export class Publisher {
         return this.#bus.publish({ channel, type: partType, sender, body })
       },
       onPublished: message => {
-        this.#logPublish(exchange, message)
+        logPublish(this.#options.log, peerOf(exchange), message)
       },
     })
     await parts.take(exchange, this.#options.intake)
     exchange.answer(204, countHeaders(parts.count, parts.last))
-  }
-
-  #logPublish({ req, credentials }: Exchange, message: Message): void {
-    const { log } = this.#options
-    if (!log.isEnabled('trace')) return
-    const { channel, type, body } = message
-    log.write('trace', 'pub', {
-      peer: req.socket.remoteAddress ?? '',
-      user: credentials?.user ?? null,
-      channel,
-      type,
-      byteCount: body.length,
-    })
   }
 }
 

@@ -7,10 +7,21 @@ import { MsgbusError } from '../../errors.ts'
 /**
  * `program` every message, exact. `picture` an `<img>`: frames only. `document` a tab or frame that replaces its content
  * part by part. `page` a tab or frame that cannot, and gets a page that reads the stream for it. `2008` the old bytes.
- * `mixed`, `events`, `envelope events` and `lines` are every message in another form.
+ * `mixed`, `events`, `envelope events` and `lines` are every message in another form, `frames` and `envelope frames` in
+ * those of a WebSocket.
  */
 export type Reader =
-  'program' | 'mixed' | 'events' | 'envelope events' | 'lines' | 'picture' | 'document' | 'page' | '2008'
+  | 'program'
+  | 'frames'
+  | 'envelope frames'
+  | 'mixed'
+  | 'events'
+  | 'envelope events'
+  | 'lines'
+  | 'picture'
+  | 'document'
+  | 'page'
+  | '2008'
 
 const READER_OF_AS: ReadonlyMap<string, Reader> = new Map([
   ['multipart', 'program'],

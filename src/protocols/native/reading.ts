@@ -9,6 +9,7 @@ import { type Matcher, parseMatcher } from '../../matcher.ts'
 import type { Start } from '../../store/store.ts'
 import { readDuration, readStart } from './position.ts'
 import { chooseReader, type Reader } from './reader.ts'
+import { asksForWebSocket } from './websocket.ts'
 
 const MAX_WAIT_MS = 300_000
 
@@ -26,10 +27,12 @@ export interface Reading {
  * @param rest The path behind the prefix.
  * @throws {MsgbusError} `MSGBUS_CHANNEL_NAME`, `MSGBUS_FILTER`, `MSGBUS_QUERY`, `MSGBUS_CURSOR`.
  */
-export function readRequest({ target, req }: Exchange, rest: string, framing: 'standard' | '2008'): Reading {
+export function readRequest(exchange: Exchange, rest: string, framing: 'standard' | '2008'): Reading {
+  const { target, req } = exchange
   const query = parseQuery(target.query)
   const lastEventId = req.headers['last-event-id']
-  const reader = chooseReader(req.headers, query, framing)
+  const form = chooseReader(req.headers, query, framing)
+  const reader = asksForWebSocket(req) ? socketReader(query) : form
   return {
     matcher: parseMatcher(rest),
     filter: new Filter({ type: query.get('type'), sender: query.get('sender') }),
@@ -38,6 +41,10 @@ export function readRequest({ target, req }: Exchange, rest: string, framing: 's
     start: readStart(query.get('since'), lastEventId?.toString(), Date.now()),
     waitMs: readWait(query.get('wait'), query.has('poll') || hasWord(target.query, 'poll')),
   }
+}
+
+function socketReader(query: ReadonlyMap<string, string>): Reader {
+  return query.has('envelope') ? 'envelope frames' : 'frames'
 }
 
 // Of a picture only the newest counts. Anything else is worth keeping in order, and a loss is told with the next part.

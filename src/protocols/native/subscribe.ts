@@ -8,20 +8,24 @@ import { Forms, noticeOf, openingOf, type StreamReader } from './forms.ts'
 import type { NativeOptions } from './options.ts'
 import { finiteReader, Poller } from './poll.ts'
 import { placeHeaders } from './position.ts'
+import { logPublish, peerOf } from './publish-log.ts'
 import { type Reading, readRequest } from './reading.ts'
 import { loadViewer, type Viewer } from './viewer.ts'
+import { asksForWebSocket, type Peer, WebSockets } from './websocket.ts'
 
 export class Subscriber {
   readonly #options: NativeOptions
   readonly #viewer: Viewer
   readonly #forms: Forms
   readonly #poller: Poller
+  readonly #webSockets: WebSockets
 
   constructor(options: NativeOptions) {
     this.#options = options
     this.#viewer = loadViewer()
     this.#forms = new Forms(options.bus.boundary)
     this.#poller = new Poller(options, this.#forms)
+    this.#webSockets = new WebSockets(options.maxBodyBytes)
   }
 
   /** @throws {MsgbusError} before anything is answered. */
@@ -36,22 +40,23 @@ export class Subscriber {
   async #stream(exchange: Exchange, rest: string, reading: Reading, reader: StreamReader): Promise<void> {
     const { bus, streams, log } = this.#options
     const { matcher, filter, slow, start } = reading
-    const encoder = this.#forms.encoder(reader, matcher.isWide, isChunked(exchange))
+    const isSocket = asksForWebSocket(exchange.req)
+    const encoder = this.#forms.encoder(reader, matcher.isWide, !isSocket && isChunked(exchange))
     const { format } = encoder
     const fields = {
-      peer: exchange.req.socket.remoteAddress ?? '',
-      user: exchange.credentials?.user ?? null,
+      ...peerOf(exchange),
       channel: rest,
       filter: exchange.target.query,
     }
     await streams.open(exchange, async () => {
       const place = await bus.locate(matcher, start ?? { kind: 'now' })
+      const opening = `${openingOf(reader, format)}${noticeOf(format, place)}`
+      const headers = placeHeaders(bus.position.epoch, place, start)
       return {
-        ...format,
-        headers: placeHeaders(bus.position.epoch, place, start),
-        opening: `${openingOf(reader, format)}${noticeOf(format, place)}`,
-        slow,
-        encoder,
+        conversation: isSocket
+          ? this.#webSockets.open(exchange, opening, this.#peer(exchange, rest, reading))
+          : streams.answer(exchange, { ...format, headers, opening }),
+        ...{ slow, encoder, repeatsLast: format.repeatsLast, ping: count => format.ping(count) },
         subscribe: sink => {
           log.write('info', 'sub', fields)
           const onFault = (error: unknown): void => {
@@ -75,6 +80,25 @@ export class Subscriber {
         },
       }
     })
+  }
+
+  #peer(exchange: Exchange, rest: string, { reader, matcher }: Reading): Peer {
+    const { bus, log, maxBodyBytes } = this.#options
+    const fields = peerOf(exchange)
+    return {
+      content: reader === 'frames' ? 'raw' : 'envelope',
+      channel: matcher.isWide ? null : (matcher.paths[0] ?? null),
+      sender: fields.user,
+      maxBodyBytes,
+      publish: async draft => {
+        const message = await bus.publish(draft)
+        logPublish(log, fields, message)
+        return message
+      },
+      onFault: code => {
+        log.write('info', 'socket.refused', { ...fields, channel: rest, code })
+      },
+    }
   }
 
   /**

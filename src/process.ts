@@ -73,6 +73,23 @@ function getent(database: string, name: string | number): string {
 // The declarations of Node's types leave this one out.
 type ProcessWithUsers = typeof process & { initgroups?: (user: number, extraGroup: number) => void }
 
+/** Does something as another user, who then owns what it makes, and is root again afterwards. Null: as this one. */
+export async function actingAs<Result>(
+  user: User | null,
+  action: () => Result | Promise<Result>,
+): Promise<Result> {
+  const { seteuid, setegid } = process
+  if (user === null || seteuid === undefined || setegid === undefined) return action()
+  setegid(user.gid)
+  seteuid(user.uid)
+  try {
+    return await action()
+  } finally {
+    seteuid(0)
+    setegid(0)
+  }
+}
+
 /**
  * Gives up root for good: supplementary groups, group, then user.
  * @throws {UserError} if anything of root would stay.

@@ -1,6 +1,6 @@
 // The server as a program: arguments to configuration, configuration to a running server, signals to its end, and errors
-// to one line and an exit code: 0 stopped when told to, 1 could not listen, 70 a fault of its own, 77 could not become the
-// user, 78 wrong configuration.
+// to one line and an exit code: 0 stopped when told to, 1 no address or store to be had, 70 a fault of its own, 77 could
+// not become the user, 78 wrong configuration.
 
 import { readFileSync } from 'node:fs'
 import { COMMANDS_HELP } from '../client/commands/commands.ts'
@@ -10,8 +10,10 @@ import type { Config } from './config/schema.ts'
 import { describeFault, type Log, openLog } from './log.ts'
 import { UserError } from './process.ts'
 import { ListenError, type Running, serve } from './serve.ts'
+import { StoreError } from './store/store-error.ts'
 
-const EXIT_LISTEN = 1
+// An address or a store that cannot be had.
+const EXIT_UNAVAILABLE = 1
 // [sysexits(3)]
 const EXIT_SOFTWARE = 70
 const EXIT_PERMISSION = 77
@@ -108,12 +110,13 @@ function localUrl(url: string): string {
 function exitCodeOf(error: unknown): number {
   if (error instanceof ConfigError) return EXIT_CONFIG
   if (error instanceof UserError) return EXIT_PERMISSION
-  return error instanceof ListenError ? EXIT_LISTEN : EXIT_SOFTWARE
+  if (error instanceof StoreError) return error.isMisconfigured ? EXIT_CONFIG : EXIT_UNAVAILABLE
+  return error instanceof ListenError ? EXIT_UNAVAILABLE : EXIT_SOFTWARE
 }
 
 function lineOf(error: unknown): string {
   if (error instanceof ConfigError) return error.message
-  const isExpected = error instanceof UserError || error instanceof ListenError
+  const isExpected = error instanceof UserError || error instanceof ListenError || error instanceof StoreError
   return `msgbus: ${isExpected ? error.message : describeFault(error)}`
 }
 

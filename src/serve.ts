@@ -9,7 +9,7 @@ import { ConfigError } from './config/config-error.ts'
 import type { Config, Listener } from './config/schema.ts'
 import { isLoopback } from './http/host-list.ts'
 import type { Log } from './log.ts'
-import { becomeUser, descriptorLimit, findUser } from './process.ts'
+import { actingAs, becomeUser, descriptorLimit, findUser } from './process.ts'
 import { createServer, type Server } from './server.ts'
 import { openStore } from './store/open.ts'
 
@@ -44,7 +44,8 @@ export class ListenError extends Error {
 /**
  * Opens everything or nothing.
  * @throws {ConfigError} for a certificate that cannot be used, {UserError} for a user that this process cannot become:
- *   both are found before anything is opened. {ListenError} for a listener that cannot be opened.
+ *   both are found before anything is opened. {StoreError} for a store and {ListenError} for a listener that cannot be
+ *   opened.
  */
 export async function serve(config: Config, { log, signal }: ServeOptions): Promise<Running> {
   const { certFile, listeners } = config
@@ -52,7 +53,8 @@ export async function serve(config: Config, { log, signal }: ServeOptions): Prom
   const user = config.user === null ? null : findUser(config.user)
   const server = createServer({
     ...config,
-    store: await openStore(config.store),
+    // As whoever has to go on with it.
+    store: await actingAs(user, () => openStore(config.store, log)),
     maxConnections: limitConnections(config.maxConnections, log),
     log,
   })

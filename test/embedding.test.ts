@@ -5,7 +5,15 @@ import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import { Bus, createServer, Filter, type Message, parseMatcher, type Server } from '../src/index.ts'
+import {
+  Bus,
+  createServer,
+  Filter,
+  MemoryStore,
+  type Message,
+  parseMatcher,
+  type Server,
+} from '../src/index.ts'
 import { ask, chunk, connect, publish, requestText, subscribe } from './wire/server.ts'
 import { atOnce } from './at-once.ts'
 
@@ -171,6 +179,19 @@ await t.test('several listeners of one server serve one bus, and close with it',
   t.equal((await ask(t, two, 'GET', '/')).status, 200, 'everything')
   await server.close()
   for (const reader of [stream, bare]) t.match(await reader.readToEnd(), /0\r\n\r\n$/)
+})
+
+await t.test('a server may be given a store, and closes it with the bus that it made of it', async t => {
+  const store = new MemoryStore({ maxCount: 1 })
+  const server = createServer({ store })
+  const port = Number(new URL(await server.listen()).port)
+  put(server.bus, 'foo', 'one')
+  put(server.bus, 'foo', 'two')
+  const stream = await subscribe(t, { port }, '/msgbus/foo?since=all')
+  t.equal((await stream.readPart(server.bus.boundary)).body, 'two')
+  await server.close()
+  t.throws(() => store.append([]), { code: 'MSGBUS_CLOSED' })
+  t.throws(() => createServer({ bus: new Bus(), store: new MemoryStore() }), TypeError)
 })
 
 await t.test('misuse is told at once', t => {

@@ -40,13 +40,20 @@ function listFiles(dir: string): string[] {
 
 /** What should ship, made of what there is to be built. */
 function wantedFiles(): string[] {
-  const modules = listFiles('src').map(path => `dist/src/${path.replace(/\.ts$/, '')}`)
+  // What needs a page is in the bundle of one.
+  const isForPages = (path: string): boolean => /^(?:pages\/|render)/.test(path)
+  const sources = [
+    ...listFiles('src').map(path => `dist/src/${path}`),
+    ...listFiles('client').flatMap(path => (isForPages(path) ? [] : [`dist/client/${path}`])),
+  ]
+  const modules = sources.map(path => path.replace(/\.ts$/, ''))
   const pages = listFiles('client/pages').filter(path => /^[^/]+\/index\.html$/.test(path))
   return [
     ...['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json'],
-    ...['chat.js', 'index.html', 'style.css'].map(name => `dist/chatdemo/${name}`),
+    ...['chat.js', 'icon.svg', 'index.html', 'style.css'].map(name => `dist/chatdemo/${name}`),
     ...listFiles('doc').map(path => `doc/${path}`),
     ...modules.flatMap(path => [`${path}.d.ts`, `${path}.js`]),
+    ...['dist/client/client.js', 'dist/client/client-on-demand.js'],
     ...pages.map(path => `dist/pages/${dirname(path)}.html`),
   ].sort()
 }
@@ -125,7 +132,7 @@ await t.test('the package', async t => {
   await t.test('imports nothing but itself, Node and what it declares', async t => {
     const dir = await install(t, tarball)
     const root = join(dir, 'node_modules/msgbus')
-    const files = wantedFiles().filter(path => path.startsWith('dist/src/'))
+    const files = wantedFiles().filter(path => /^dist\/(?:src|client)\//.test(path))
     const faults: string[] = []
     const used = new Set<string>()
     for (const path of files) {
@@ -159,6 +166,10 @@ await t.test('the package', async t => {
       await run(t, 'npm', ['rebuild', ...NPM_OPTIONS, 'msgbus'], { cwd: dir })
       const version = await run(t, 'npm', ['exec', ...NPM_OPTIONS, '--', 'msgbus', '--version'], { cwd: dir })
       t.equal(version.stdout, `msgbus ${MANIFEST.version}\n`)
+      for (const name of ['msgsend', 'msgdump']) {
+        const help = await run(t, 'npm', ['exec', ...NPM_OPTIONS, '--', name, '--help'], { cwd: dir })
+        t.match(help.stdout, `Usage: ${name} `)
+      }
 
       const args = ['--port', '0', '--root', 'node_modules/msgbus/dist/chatdemo']
       const program = new Command(t, join(dir, 'node_modules/.bin/msgbus'), args, { cwd: dir })

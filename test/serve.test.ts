@@ -50,6 +50,18 @@ await t.test('it returns the URLs in the order of the configuration and closes w
   await t.rejects(fetch(urls[0] ?? ''))
 })
 
+await t.test('it keeps as much history as its store is told to', async t => {
+  const stop = new AbortController()
+  const store = { kind: 'memory', retention: { maxCount: 1 } } as const
+  const { urls, closed } = await serve(configOf([0], { store }), { log: silentLog, signal: stop.signal })
+  const channel = `${urls[0] ?? ''}/msgbus/a`
+  for (const body of ['one', 'two']) await fetch(channel, { method: 'POST', body })
+  const answer = await fetch(`${channel}?poll&as=ndjson`)
+  t.match(await answer.text(), /^\{[^\n]+"body":"two"\}\n$/)
+  stop.abort()
+  await closed
+})
+
 await t.test('a signal that was given before it opened closes it, too', async t => {
   const { closed } = await serve(configOf([0]), { log: silentLog, signal: AbortSignal.abort() })
   await t.resolves(closed)

@@ -150,8 +150,10 @@ export const OPTIONS = {
     schema: STORE,
     default: 'memory:',
     help:
-      'Where history is kept, and how much of it: memory:?retain=COUNT&bytes=SIZE&age=DURATION for each channel, ' +
-      'total=COUNT and total-bytes=SIZE for all of them. The oldest goes first; retain=0 keeps none.',
+      'Where history is kept, and how much of it: memory: or file:DIRECTORY, then ?retain=COUNT&bytes=SIZE&' +
+      'age=DURATION for each channel, total=COUNT and total-bytes=SIZE for all of them. The oldest goes first; ' +
+      'retain=0 keeps none. In a directory each message is on disk before it is acknowledged, unless ' +
+      'fsync=interval:DURATION says how much later it may be.',
   },
   maxBodyBytes: {
     name: 'max-body',

@@ -1,6 +1,7 @@
 // How the value of the option `store` is read: a URL whose scheme is the kind of store and whose query says how much
 // history it keeps. Nothing is opened here.
 
+import { resolve } from 'node:path'
 import * as v from 'valibot'
 import { duration, integer, Refusal, type Schema, size, text } from './values.ts'
 
@@ -17,10 +18,16 @@ export interface StoreLimits {
 }
 
 /** One `store` option. */
-export interface StoreRequest {
-  readonly kind: 'memory'
-  readonly retention: StoreLimits
-}
+export type StoreRequest =
+  | { readonly kind: 'memory'; readonly retention: StoreLimits }
+  | {
+      readonly kind: 'file'
+      /** Absolute. */
+      readonly path: string
+      /** Null if messages are to be on disk before they are acknowledged, else how soon after that. */
+      readonly syncIntervalMs: number | null
+      readonly retention: StoreLimits
+    }
 
 const LIMITS: ReadonlyMap<string, readonly [key: keyof StoreLimits, schema: Schema<number>]> = new Map([
   ['retain', ['maxCount', integer(0, 1_000_000)]],
@@ -32,22 +39,54 @@ const LIMITS: ReadonlyMap<string, readonly [key: keyof StoreLimits, schema: Sche
 
 const NAMES = [...LIMITS.keys()].join(', ')
 
+const FSYNC_EXPECTED = 'always or interval:DURATION, such as interval:1s'
+const SYNC_INTERVAL = duration('10ms', '1h')
+
 export const STORE: Schema<StoreRequest> = text(
-  `memory: or memory:?KEY=VALUE&… with the keys ${NAMES}`,
+  `memory: or file:DIRECTORY, with or without ?KEY=VALUE&… behind it (keys ${NAMES}; for a file also fsync)`,
   written => {
-    const [, query] = /^memory:(?:\?(.+))?$/.exec(written) ?? []
-    if (query === undefined) return written === 'memory:' ? { kind: 'memory', retention: {} } : undefined
-    const retention = readLimits(query.split('&'))
-    return retention instanceof Refusal ? retention : { kind: 'memory', retention }
+    const [, kind, place = '', query] = /^(memory|file):([^?]*)(?:\?(.+))?$/.exec(written) ?? []
+    if (kind === undefined || (query === undefined && written.endsWith('?'))) return undefined
+    const pieces = query?.split('&') ?? []
+    return kind === 'memory' ? readMemory(place, pieces) : readFile(place, pieces)
   },
 )
 
-function readLimits(pieces: readonly string[]): StoreLimits | Refusal {
+function readMemory(place: string, pieces: readonly string[]): StoreRequest | Refusal | undefined {
+  if (place !== '') return undefined
+  const retention = readLimits(pieces, NAMES)
+  return retention instanceof Refusal ? retention : { kind: 'memory', retention }
+}
+
+function readFile(place: string, pieces: readonly string[]): StoreRequest | Refusal | undefined {
+  // [RFC 8089] file:///a/b is file:/a/b.
+  const path = place.replace(/^\/\/(?=\/)/, '')
+  if (path === '' || path.startsWith('//')) return undefined
+  const syncs = pieces.filter(piece => /^fsync(?:=|$)/.test(piece))
+  const retention = readLimits(
+    pieces.filter(piece => !syncs.includes(piece)),
+    `${NAMES}, fsync`,
+  )
+  if (retention instanceof Refusal) return retention
+  if (syncs.length > 1) return new Refusal('"fsync" once')
+  const syncIntervalMs = readSync(syncs[0] ?? 'fsync=always')
+  if (syncIntervalMs === undefined) return new Refusal(`${FSYNC_EXPECTED} for "fsync"`)
+  return { kind: 'file', path: resolve(path), syncIntervalMs, retention }
+}
+
+function readSync(piece: string): number | null | undefined {
+  if (piece === 'fsync=always') return null
+  const [, interval] = /^fsync=interval:(.+)$/.exec(piece) ?? []
+  const result = v.safeParse(SYNC_INTERVAL, interval)
+  return result.success ? result.output : undefined
+}
+
+function readLimits(pieces: readonly string[], names: string): StoreLimits | Refusal {
   const limits = new Map<keyof StoreLimits, number>()
   for (const piece of pieces) {
     const [, name = piece, value = ''] = /^([^=]*)=(.*)$/.exec(piece) ?? []
     const limit = LIMITS.get(name)
-    if (limit === undefined) return new Refusal(`only the keys ${NAMES}`)
+    if (limit === undefined) return new Refusal(`only the keys ${names}`)
     const [key, schema] = limit
     if (limits.has(key)) return new Refusal(`"${name}" once`)
     const result = v.safeParse(schema, value)

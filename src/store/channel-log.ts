@@ -3,6 +3,7 @@
 
 import type { Message } from '../message.ts'
 import { Queue } from './queue.ts'
+import type { KeptMessage } from './store.ts'
 
 /** What a kept message costs beside its body, roughly: its object, its id, its places in two lists. */
 const MESSAGE_BYTES = 256
@@ -14,19 +15,20 @@ export interface Gone {
   readonly mark: number
 }
 
-export function costOf({ body }: Message): number {
+export function costOf({ body }: Pick<KeptMessage, 'body'>): number {
   return body.length + MESSAGE_BYTES
 }
 
-export class ChannelLog {
+export class ChannelLog<Kept extends KeptMessage = Message> {
   readonly name: string
-  readonly #kept = new Queue<Message>()
+  readonly #kept = new Queue<Kept>()
   // To count exactly what a reader missed, the numbers of messages are kept longer than the messages.
   readonly #gone = new Queue<Gone>()
   #newestForgotten: Gone = { seq: 0, mark: 0 }
   #costBytes = 0
   #messageCount = 0
   #byteCount = 0
+  #lastSeq = 0
 
   constructor(name: string) {
     this.name = name
@@ -48,11 +50,11 @@ export class ChannelLog {
     return this.#byteCount
   }
 
-  get newest(): Message | undefined {
+  get newest(): Kept | undefined {
     return this.#kept.at(this.#kept.length - 1)
   }
 
-  get oldest(): Message | undefined {
+  get oldest(): Kept | undefined {
     return this.#kept.at(0)
   }
 
@@ -67,18 +69,19 @@ export class ChannelLog {
 
   /** Number of the last message, kept or not. */
   get lastSeq(): number {
-    return this.newest?.seq ?? this.newestGone.seq
+    return this.#lastSeq
   }
 
-  push(message: Message): void {
+  push(message: Kept): void {
     this.#kept.push(message)
+    this.#lastSeq = message.seq
     this.#costBytes += costOf(message)
     this.#messageCount++
     this.#byteCount += message.body.length
   }
 
   /** Lets go of the oldest message and remembers that there was one. */
-  shift(mark: number): Message | undefined {
+  shift(mark: number): Kept | undefined {
     const message = this.#kept.shift()
     if (message === undefined) return undefined
     this.#costBytes -= costOf(message)
@@ -91,7 +94,24 @@ export class ChannelLog {
     this.#newestForgotten = this.#gone.shift() ?? this.#newestForgotten
   }
 
-  holds({ seq }: Message): boolean {
+  /** Says that an unknown number of messages up to this one has gone long ago. */
+  forgetTo(seq: number): void {
+    this.#newestForgotten = {
+      seq: Math.max(seq, this.#newestForgotten.seq),
+      mark: Math.max(1, this.#newestForgotten.mark),
+    }
+  }
+
+  /** Takes out a message that cannot be given to anybody. Whoever does so remembers it. */
+  remove(seq: number): Kept | undefined {
+    const message = this.#kept.at(this.#kept.search(kept => kept.seq >= seq))
+    if (message?.seq !== seq) return undefined
+    this.#kept.keepOnly(kept => kept !== message)
+    this.#costBytes -= costOf(message)
+    return message
+  }
+
+  holds({ seq }: Pick<Kept, 'seq'>): boolean {
     return seq >= (this.oldest?.seq ?? Infinity)
   }
 
@@ -103,7 +123,7 @@ export class ChannelLog {
   }
 
   /** Kept messages behind `seq`, oldest first. */
-  after(seq: number, maxCount: number): readonly Message[] {
+  after(seq: number, maxCount: number): readonly Kept[] {
     return this.#slice(
       this.#kept.search(kept => kept.seq > seq),
       maxCount,
@@ -111,12 +131,12 @@ export class ChannelLog {
   }
 
   /** The newest of the kept messages, oldest first. */
-  last(maxCount: number): readonly Message[] {
+  last(maxCount: number): readonly Kept[] {
     return this.#slice(Math.max(0, this.#kept.length - maxCount), maxCount)
   }
 
-  #slice(start: number, maxCount: number): readonly Message[] {
-    const messages: Message[] = []
+  #slice(start: number, maxCount: number): readonly Kept[] {
+    const messages: Kept[] = []
     for (let at = start; messages.length < maxCount; at++) {
       const message = this.#kept.at(at)
       if (message === undefined) break

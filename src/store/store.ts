@@ -37,9 +37,14 @@ export interface Place {
   readonly mark: number
 }
 
+/** A message that is kept: what is always at hand, which of its body is the length alone. */
+export interface KeptMessage extends Omit<Message, 'body'> {
+  readonly body: { readonly length: number }
+}
+
 /** A piece of history, in order. */
-export interface Page {
-  readonly messages: readonly Message[]
+export interface Page<Kept extends KeptMessage = Message> {
+  readonly messages: readonly Kept[]
   /**
    * All that was asked for up to this number is in this page. It is the store's `lastSeq` for a reader that has caught up,
    * never more, and for others more than `afterSeq`.
@@ -110,5 +115,5 @@ export interface ChannelRecord {
   readonly byteCount: number
   readonly keptCount: number
   /** The last one, if it is still kept. */
-  readonly newest: Message | undefined
+  readonly newest: KeptMessage | undefined
 }

@@ -287,6 +287,26 @@ await t.test('what goes while a reader is slow is told before the next message, 
   t.equal(reader.skipped.length, 1, 'told once')
 })
 
+await t.test(
+  'what is gone further on is told when it goes, and not again when it would have come',
+  async t => {
+    const bus = fill({ maxCount: 5 }, ...times(5, 'b'), ...times(5, 'a'))
+    const large: Encoder = { encode: () => Buffer.alloc(70_000) }
+    const reader = new Reader(1)
+    const { mark } = await bus.locate(parseMatcher('a,b'), { kind: 'now' })
+    read(bus, reader, 'a,b', { afterSeq: 0, mark, encoder: large })
+    publish(bus, ...times(5, 'a'))
+    for (let at = 0; at < 3; at++) {
+      reader.goOn(1)
+      await reader.until(() => reader.isAwaited)
+    }
+    reader.goOn()
+    await reader.until(() => reader.seqs.at(-1) === 15)
+    t.same(reader.seqs, [...range(1, 5), ...range(11, 15)])
+    t.same(reader.skipped, [{ count: 5, beforeSeq: 1 }])
+  },
+)
+
 await t.test('a loss is told, too, when nothing follows it in history', async t => {
   const bus = fill({ maxCount: 5 }, ...times(5))
   const reader = new Reader(0)

@@ -1,11 +1,12 @@
 // The option `store`: every URL that means something, what it means, and one line for each that does not.
 
 import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import t from 'tap'
 import { ConfigError } from '../../src/config/config-error.ts'
 import { defaultConfig, loadConfig } from '../../src/config/load.ts'
 import type { StoreRequest } from '../../src/config/store-url.ts'
+import { FILE_RETENTION } from '../../src/store/file.ts'
 import { openStore } from '../../src/store/open.ts'
 import { DEFAULT_RETENTION } from '../../src/store/retention.ts'
 
@@ -45,11 +46,28 @@ await t.test('each limit is read, alone and with others', t => {
   t.end()
 })
 
+await t.test('a directory is read as it is written, and made absolute', t => {
+  for (const [url, path] of [
+    ['file:/var/lib/msgbus', '/var/lib/msgbus'],
+    ['file:///var/lib/msgbus', '/var/lib/msgbus'],
+    ['file:data', resolve('data')],
+    ['file:a%20b/ c#d:e', resolve('a%20b/ c#d:e')],
+  ] as const) {
+    t.same(storeOf(['--store', url]), { kind: 'file', path, syncIntervalMs: null, retention: {} }, url)
+  }
+  t.same(storeOf(['--store=file:/a?fsync=interval:1s&retain=5']), {
+    ...{ kind: 'file', path: '/a', syncIntervalMs: 1000, retention: { maxCount: 5 } },
+  })
+  t.match(storeOf(['--store=file:/a?age=1h&fsync=always']), { syncIntervalMs: null })
+  t.end()
+})
+
 await t.test('what is no store is refused with what is wrong about it', t => {
   for (const [url, text] of [
     [
       '',
-      'expected memory: or memory:?KEY=VALUE&… with the keys retain, bytes, age, total, total-bytes, found ""',
+      'expected memory: or file:DIRECTORY, with or without ?KEY=VALUE&… behind it ' +
+        '(keys retain, bytes, age, total, total-bytes; for a file also fsync), found ""',
     ],
     ['memory', 'found "memory"'],
     ['Memory:', 'found "Memory:"'],
@@ -83,6 +101,18 @@ await t.test('what is no store is refused with what is wrong about it', t => {
     ['memory:?age=1ms', 'for "age"'],
     ['memory:?total=10000001', 'for "total"'],
     ['memory:?total-bytes=65GiB', 'for "total-bytes"'],
+    ['memory:?fsync=always', 'expected only the keys retain, bytes, age, total, total-bytes, found'],
+    ['file:', 'found "file:"'],
+    ['file:?retain=5', 'found "file:?retain=5"'],
+    ['file://host/a', 'found "file://host/a"'],
+    ['file:/a?', 'found "file:/a?"'],
+    ['file:/a?retain=x', 'for "retain"'],
+    ['file:/a?keep=5', 'expected only the keys retain, bytes, age, total, total-bytes, fsync, found'],
+    ['file:/a?fsync', 'expected always or interval:DURATION, such as interval:1s for "fsync"'],
+    ['file:/a?fsync=never', 'for "fsync"'],
+    ['file:/a?fsync=interval:1', 'for "fsync"'],
+    ['file:/a?fsync=interval:0s', 'for "fsync"'],
+    ['file:/a?fsync=always&fsync=always', 'expected "fsync" once'],
   ] as const) {
     const fault = faultOf([`--store=${url}`])
     t.match(fault, { place: 'command line', option: 'store' }, url)
@@ -120,6 +150,8 @@ await t.test('a file has it like any other option', t => {
 await t.test('doc/config.md tells the defaults as they are', t => {
   const [, url = ''] = /--store '(memory:[^']+)'/.exec(readFileSync('doc/config.md', 'utf8')) ?? []
   t.same(storeOf(['--store', url]).retention, DEFAULT_RETENTION)
+  const [, fileUrl = ''] = /--store '(file:[^']+)'/.exec(readFileSync('doc/config.md', 'utf8')) ?? []
+  t.match(storeOf(['--store', fileUrl]), { retention: FILE_RETENTION, syncIntervalMs: null })
   t.end()
 })
 

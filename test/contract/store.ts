@@ -520,11 +520,19 @@ async function lossContract(t: Test, kind: StoreKind): Promise<void> {
       second.messages.map(({ seq }) => seq),
       [4, 5],
     )
-    const third = await store.read({ paths, afterSeq: second.seq, maxCount: 10, mark: second.mark })
+    const third = await store.read({ paths, afterSeq: second.seq, maxCount: 2, mark: second.mark })
     t.equal(third.lostCount, 0, 'told once')
     t.same(
       third.messages.map(({ seq }) => seq),
-      [6, 8, 9, 10],
+      [6, 8],
+    )
+    // And once more, of what was not there yet when it began: 9 goes, 8 it has.
+    await rig.put('a', 'a')
+    const fourth = await store.read({ paths, afterSeq: third.seq, maxCount: 10, mark: third.mark })
+    t.equal(fourth.lostCount, 1)
+    t.same(
+      fourth.messages.map(({ seq }) => seq),
+      [10, 12, 13],
     )
   })
 

@@ -211,22 +211,35 @@ await t.test('a server that closes ends a stream in the middle of its history in
   await closed
 })
 
-await t.test('over a store that answers later, a flood has no hole either', async t => {
-  const server = await start(t, { bus: new Bus({ store: new LaterStore(new MemoryStore(LOTS)) }) })
-  const { boundary, position } = server.server.bus
-  const publishing = (async () => {
-    for (let number = 1; number <= 1000; number++) {
-      const body = Buffer.from(`${number}`)
-      const published = server.server.bus.publish({ channel: 'a', type: 'a/b', sender: null, body })
-      if (number % 10 === 0) await published
-    }
-  })()
-  const readers = [0, 100, 500].map(async afterSeq => {
-    while (server.server.bus.position.seq < afterSeq) await new Promise(setImmediate)
-    const { head, stream } = await resume(t, server, `/msgbus/a?since=${position.epoch}-${afterSeq}`)
-    const account = new Account(afterSeq, head)
-    await account.readTo(stream, boundary, 1000)
-    t.equal(account.numbers.length, 1000 - afterSeq)
+for (const [name, options] of [
+  ['everything is kept', LOTS],
+  ['little is kept', { maxCount: 20 }],
+] as const) {
+  await t.test(`over a store that answers later, nothing is missed in silence either: ${name}`, async t => {
+    const server = await start(t, { bus: new Bus({ store: new LaterStore(new MemoryStore(options)) }) })
+    const { boundary, position } = server.server.bus
+    let openCount = 0
+    const publishing = (async () => {
+      let number = 0
+      // Until everybody has come in the middle of it.
+      while (number < 600 || openCount < 20) {
+        const body = Buffer.from(`${++number}`)
+        const published = server.server.bus.publish({ channel: 'a', type: 'a/b', sender: null, body })
+        if (number % 5 === 0) await published
+      }
+      return number
+    })()
+    const readers = Array.from({ length: 20 }, async (_, at) => {
+      const afterSeq = at * 20
+      while (server.server.bus.position.seq < afterSeq) await new Promise(setImmediate)
+      const { head, stream } = await resume(t, server, `/msgbus/a?since=${position.epoch}-${afterSeq}`)
+      openCount++
+      const count = await publishing
+      const account = new Account(afterSeq, head)
+      await account.readTo(stream, boundary, count)
+      t.equal(account.numbers.length + account.missedCount, count - afterSeq)
+      if (options === LOTS) t.equal(account.missedCount, 0)
+    })
+    await Promise.all(readers)
   })
-  await Promise.all([publishing, ...readers])
-})
+}

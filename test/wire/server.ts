@@ -203,6 +203,8 @@ export class Connection {
   }
 
   async #when<T>(what: string, find: () => T | null): Promise<T> {
+    const known = find()
+    if (known !== null) return known
     const signal = AbortSignal.timeout(TIMEOUT_MS)
     for (;;) {
       const found = find()

@@ -1,0 +1,199 @@
+// The directory of a file store: ours or nobody's, marked as such, with a note of what was acknowledged beside the
+// engine's own folder. It reads no message.
+//
+//   msgbus-store   says what this is, and in which form
+//   process        number of the process that has it open, or had
+//   acknowledged   number of the last message that was acknowledged, written after the fact and not synced
+//   messages/      the engine's
+
+import {
+  closeSync,
+  fstatSync,
+  fsync,
+  openSync,
+  readFileSync,
+  readSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { crc32 } from 'node:zlib'
+import { StoreError } from '../store-error.ts'
+
+const MARK = 'msgbus-store'
+const MARK_TEXT = 'msgbus store, form 1\n'
+const NEW_MARK = 'msgbus-store.new'
+
+// What stands in the top directory of a fresh file system.
+const NOBODYS: ReadonlySet<string> = new Set([NEW_MARK, 'lost+found'])
+
+const NOTE_BYTES = 12
+
+// A change is seen by the folder's time, which is no finer than the system's clock.
+const CLOCK_TICK_MS = 20
+
+const syncDescriptor = promisify(fsync)
+
+export class Directory {
+  readonly path: string
+  readonly enginePath: string
+  readonly #note: number
+  readonly #engineFolder: number
+  #changeMs = 0
+  #noticedMs = 0
+  #isSynced = false
+
+  private constructor(path: string) {
+    this.path = path
+    this.enginePath = join(path, 'messages')
+    this.#note = openSync(join(path, 'acknowledged'), 'a+', 0o600)
+    closeSync(this.#note)
+    this.#note = openSync(join(path, 'acknowledged'), 'r+')
+    this.#engineFolder = openSync(this.enginePath, 'r')
+  }
+
+  /**
+   * Opens a directory, and makes one that is not there or empty ours.
+   * @throws {StoreError} for one that is somebody else's, which is left as it is, or that the system refuses.
+   */
+  static async open(path: string): Promise<Directory> {
+    const place = resolve(path)
+    try {
+      await claim(place)
+      return new Directory(place)
+    } catch (error) {
+      throw error instanceof StoreError ? error : refusal(place, error)
+    }
+  }
+
+  /** Number of the process that opened it last, null if that is not known. */
+  get process(): number | null {
+    try {
+      const id = Number(readFileSync(join(this.path, 'process'), 'latin1'))
+      return Number.isSafeInteger(id) && id > 0 ? id : null
+    } catch {
+      // It only makes a message more helpful.
+      return null
+    }
+  }
+
+  /** Says that this process has it open. */
+  sign(): void {
+    writeFileSync(join(this.path, 'process'), `${process.pid}\n`)
+  }
+
+  /** Number of the last message that was acknowledged, as far as it is noted; 0 if it is not. */
+  get acknowledgedSeq(): number {
+    const note = Buffer.alloc(NOTE_BYTES)
+    const byteCount = readSync(this.#note, note, 0, NOTE_BYTES, 0)
+    const isWhole = byteCount === NOTE_BYTES && crc32(note.subarray(0, 8)) === note.readUInt32BE(8)
+    return isWhole ? note.readDoubleBE(0) : 0
+  }
+
+  /** Notes it, at once and without a sync: the note survives the process, and shows damage that hides the last messages. */
+  set acknowledgedSeq(seq: number) {
+    const note = Buffer.allocUnsafe(NOTE_BYTES)
+    note.writeDoubleBE(seq, 0)
+    note.writeUInt32BE(crc32(note.subarray(0, 8)), 8)
+    writeSync(this.#note, note, 0, NOTE_BYTES, 0)
+  }
+
+  /** Makes the names of new files in the engine's folder survive a power cut. Asks the disk only if there may be new ones. */
+  async sync(): Promise<void> {
+    const { mtimeMs } = fstatSync(this.#engineFolder)
+    const nowMs = performance.now()
+    if (mtimeMs !== this.#changeMs) {
+      this.#changeMs = mtimeMs
+      this.#noticedMs = nowMs
+      this.#isSynced = false
+    }
+    if (this.#isSynced) return
+    await syncDescriptor(this.#engineFolder)
+    // Within a tick another change would not show.
+    this.#isSynced = nowMs - this.#noticedMs > CLOCK_TICK_MS
+  }
+
+  close(): void {
+    closeSync(this.#note)
+    closeSync(this.#engineFolder)
+  }
+}
+
+async function claim(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 })
+  const names = await readdir(path)
+  if (names.includes(MARK)) {
+    const text = await readFile(join(path, MARK), 'latin1')
+    if (text !== MARK_TEXT) throw new StoreError(path, 'it is of another version of msgbus', true)
+  } else {
+    const found = names.find(name => !NOBODYS.has(name))
+    if (found !== undefined) {
+      const reason = 'the directory is not empty and holds no store of msgbus; nothing in it was changed'
+      throw new StoreError(path, reason, true)
+    }
+    await mark(path)
+  }
+  await mkdir(join(path, 'messages'), { recursive: true, mode: 0o700 })
+  await syncFolder(path)
+}
+
+// Whole or not at all: half a mark would make the directory look like somebody else's.
+async function mark(path: string): Promise<void> {
+  const file = await open(join(path, NEW_MARK), 'w', 0o600)
+  try {
+    await file.writeFile(MARK_TEXT)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(join(path, NEW_MARK), join(path, MARK))
+  await syncFolder(dirname(path))
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+/**
+ * Tries to write this much to the directory.
+ * @returns False if the disk is full.
+ */
+export async function hasRoom(path: string, byteCount: number): Promise<boolean> {
+  const place = join(path, 'room')
+  try {
+    const file = await open(place, 'w', 0o600)
+    try {
+      await file.writeFile(Buffer.alloc(byteCount, 1))
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    return true
+  } catch {
+    return false
+  } finally {
+    await rm(place, { force: true })
+  }
+}
+
+const REASON_OF: Readonly<Record<string, string>> = {
+  EACCES: 'not allowed',
+  EEXIST: 'it is no directory',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'it is no directory',
+  EPERM: 'not allowed',
+  EROFS: 'the file system is read-only',
+}
+
+function refusal(path: string, cause: unknown): StoreError {
+  const { code = 'no reason given' } = cause as NodeJS.ErrnoException
+  const reason = REASON_OF[code]
+  return new StoreError(path, reason === undefined ? code : `${reason} (${code})`, false, { cause })
+}

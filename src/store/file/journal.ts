@@ -1,0 +1,243 @@
+// Writes: groups of messages into rows, together with what has gone since the last time, and what becomes of the store when
+// the disk fails or is full. One write at a time; whoever calls sees to that.
+
+import { formatCursor } from '../../cursor.ts'
+import { MsgbusError } from '../../errors.ts'
+import { describeFault, type Log } from '../../log.ts'
+import type { Message } from '../../message.ts'
+import { costOf } from '../channel-log.ts'
+import type { History } from '../history.ts'
+import { type Directory, hasRoom } from './directory.ts'
+import { type Change, type Engine, EngineFault } from './engine.ts'
+import { decodeRow, place, type Unplaced } from './record.ts'
+import { type Row, type Rows, StoredMessage } from './rows.ts'
+import { currentBoot, encodeState } from './state.ts'
+
+// Small messages of one group share rows up to this size. Whoever wants one of them reads them all.
+const ROW_BYTES = 32 * 1024
+const ROOM_CHECK_MS = 250
+
+export interface JournalOptions {
+  readonly directory: Directory
+  readonly engine: Engine
+  readonly sequence: { readonly epoch: string }
+  readonly history: History<StoredMessage>
+  readonly rows: Rows
+  /** Null: each write is on disk before it is told of. Else how often those before are brought there. */
+  readonly syncIntervalMs: number | null
+  readonly log: Log
+  /** Called for each message, in order, as soon as it is kept. */
+  onKept(message: Message): void
+}
+
+/** What is to be one row. */
+interface Draught {
+  readonly number: number
+  readonly pieces: Uint8Array[]
+  readonly messages: Message[]
+  byteCount: number
+}
+
+interface Thinned {
+  readonly row: Row
+  readonly pieces: readonly Uint8Array[]
+  readonly costBytes: number
+}
+
+export class Journal {
+  readonly #options: JournalOptions
+  readonly #boot = currentBoot()
+  #thinned: readonly Thinned[] = []
+  #isThinning = false
+  #isDirty = false
+  #isFull = false
+  #hasFailed = false
+  #syncTimer: NodeJS.Timeout | undefined
+  #roomTimer: NodeJS.Timeout | undefined
+
+  constructor(options: JournalOptions) {
+    this.#options = options
+    const { syncIntervalMs } = options
+    if (syncIntervalMs !== null) this.#syncTimer = setInterval(this.#sync, syncIntervalMs).unref()
+  }
+
+  /**
+   * Writes messages, which are kept from then on, and returns them.
+   * @throws {MsgbusError} `MSGBUS_STORE_FULL`, and none of them is kept; `MSGBUS_STORE`, and nobody knows.
+   */
+  async write(items: readonly Unplaced[]): Promise<readonly Message[]> {
+    if (this.#hasFailed) throw failed()
+    if (this.#isFull) throw full()
+    const draughts = this.#draught(items)
+    const messages = draughts.flatMap(draught => draught.messages)
+    const lastSeq = messages.at(-1)?.seq ?? this.#options.history.lastSeq
+    await this.#commit(draughts, lastSeq, this.#options.syncIntervalMs === null)
+    for (const draught of draughts) this.#keep(draught)
+    void this.#thin()
+    return messages
+  }
+
+  #draught(items: readonly Unplaced[]): readonly Draught[] {
+    const { history, sequence } = this.#options
+    const draughts: Draught[] = []
+    const lastSeqs = new Map<string, number>()
+    let open: Draught | undefined
+    for (const [at, item] of items.entries()) {
+      const { draft, time, byteCount } = item
+      const seq = history.lastSeq + 1 + at
+      if (open === undefined || open.byteCount + byteCount > ROW_BYTES) {
+        open = { number: seq, pieces: [], messages: [], byteCount: 0 }
+        draughts.push(open)
+      }
+      open.pieces.push(...place(item, seq, lastSeqs.get(draft.channel) ?? history.lastSeqOf(draft.channel)))
+      open.messages.push({ ...draft, seq, id: formatCursor({ epoch: sequence.epoch, seq }), time })
+      open.byteCount += byteCount
+      lastSeqs.set(draft.channel, seq)
+    }
+    return draughts
+  }
+
+  async #commit(
+    draughts: readonly Draught[],
+    lastSeq: number,
+    isSynced: boolean,
+    isClosed = false,
+  ): Promise<void> {
+    const { directory, engine, rows } = this.#options
+    const emptyRows = [...rows.empty]
+    const thinned = this.#thinned.filter(({ row }) => row.keptCount > 0)
+    this.#thinned = []
+    const change: Change = {
+      rows: [...draughts, ...thinned.map(({ row, pieces }) => ({ number: row.number, pieces }))],
+      deleted: emptyRows.map(({ number }) => number),
+      state: this.#state(lastSeq, isClosed),
+    }
+    try {
+      this.#isDirty ||= !isSynced
+      await engine.write(change, isSynced)
+      if (isSynced) await directory.sync()
+      directory.acknowledgedSeq = lastSeq
+    } catch (error) {
+      throw this.#fail(error)
+    }
+    rows.noteDeleted(emptyRows.length)
+    for (const { row, costBytes } of thinned) rows.noteThinned(row, costBytes)
+  }
+
+  #keep({ number, messages }: Draught): void {
+    const { sequence, history, rows, onKept } = this.#options
+    const row = rows.open(number, messages.at(-1)?.seq ?? number, messages)
+    for (const message of messages) {
+      history.push(new StoredMessage(message, row, sequence))
+      onKept(message)
+    }
+  }
+
+  #state(lastSeq: number, isClosed: boolean): Buffer {
+    const { sequence, history, rows, syncIntervalMs } = this.#options
+    return encodeState({
+      epoch: sequence.epoch,
+      lastSeq,
+      emptiedSeq: history.emptiedSeq,
+      touchedSeq: rows.touchedSeq,
+      isClosed,
+      isSynced: syncIntervalMs === null,
+      boot: this.#boot,
+    })
+  }
+
+  #fail(error: unknown): MsgbusError {
+    const { directory, log } = this.#options
+    if (error instanceof EngineFault && error.kind === 'full') {
+      this.#isFull = true
+      log.write('error', 'store.full', { directory: directory.path })
+      this.#roomTimer = setTimeout(this.#checkRoom, ROOM_CHECK_MS).unref()
+      return full(error)
+    }
+    // [fsync(2)] Once it has failed, the system may have forgotten what it could not write: a later success means nothing.
+    this.#hasFailed = true
+    log.write('error', 'store.failed', { directory: directory.path, error: describeFault(error) })
+    return failed(error)
+  }
+
+  readonly #checkRoom = async (): Promise<void> => {
+    const { directory, engine, history, log } = this.#options
+    try {
+      if (await hasRoom(directory.path, await engine.reopenBytes())) {
+        await engine.reopen(history.lastSeq, this.#state(history.lastSeq, false))
+        this.#isFull = false
+        log.write('warn', 'store.room', { directory: directory.path })
+        return
+      }
+    } catch (error) {
+      if (!(error instanceof EngineFault) || error.kind !== 'full') {
+        this.#fail(error)
+        return
+      }
+    }
+    this.#roomTimer = setTimeout(this.#checkRoom, ROOM_CHECK_MS).unref()
+  }
+
+  readonly #sync = async (): Promise<void> => {
+    if (!this.#isDirty || this.#isFull || this.#hasFailed) return
+    const { directory, engine, history } = this.#options
+    this.#isDirty = false
+    try {
+      // Whatever is written with a sync takes all that was written before with it.
+      await engine.write({ rows: [], deleted: [], state: this.#state(history.lastSeq, false) }, true)
+      await directory.sync()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** Rows that are mostly waste are read, to be written anew with the next group. */
+  async #thin(): Promise<void> {
+    const { engine, rows, history } = this.#options
+    const sparse = this.#isThinning || this.#thinned.length > 0 ? [] : rows.sparse()
+    if (sparse.length === 0) return
+    this.#isThinning = true
+    try {
+      const found = await engine.read(sparse.map(({ number }) => number))
+      this.#thinned = sparse.map(row => {
+        const { records } = decodeRow(found.get(row.number) ?? NOTHING)
+        const kept = records.filter(record => history.holds(record))
+        const costBytes = kept.reduce((sum, record) => sum + costOf(record), 0)
+        return { row, pieces: kept.map(({ bytes }) => bytes), costBytes }
+      })
+    } catch {
+      // It cannot be read now, because the engine is being opened anew: there is no hurry.
+    } finally {
+      this.#isThinning = false
+    }
+  }
+
+  /** Writes what is left to be written, says that this was the end, and closes what it writes to. Never rejects. */
+  async close(): Promise<void> {
+    const { directory, engine, history, log } = this.#options
+    clearInterval(this.#syncTimer)
+    clearTimeout(this.#roomTimer)
+    try {
+      if (!this.#hasFailed && !this.#isFull) await this.#commit([], history.lastSeq, true, true)
+    } catch {
+      // It is in the log, and nothing is lost that was acknowledged.
+    }
+    try {
+      await engine.close()
+    } catch (error) {
+      log.write('error', 'store.failed', { directory: directory.path, error: describeFault(error) })
+    }
+    directory.close()
+  }
+}
+
+const NOTHING = Buffer.alloc(0)
+
+function full(cause?: unknown): MsgbusError {
+  return new MsgbusError('MSGBUS_STORE_FULL', 'Cannot publish: the disk is full', { cause })
+}
+
+function failed(cause?: unknown): MsgbusError {
+  const text = 'Cannot publish: the disk has failed, and nothing is taken until the server is started again'
+  return new MsgbusError('MSGBUS_STORE', text, { cause })
+}

@@ -87,6 +87,8 @@ export function createFeed({ access, open, minDelayMs, maxDelayMs, onSplit, onEm
       adapt()
       return opened
     })
+    // A fault in what is called from here: whoever serves the present line has to come and get it.
+    next.catch(() => line?.controller.abort())
   }
 
   /** Whether the present line brings what all want, and no more. */

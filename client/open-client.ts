@@ -4,7 +4,7 @@ import { MsgbusError } from '../src/errors.ts'
 import { encodePath, pageUrl, readAddress } from './access.ts'
 import { createFeed, type Feed } from './feed.ts'
 import { openMultipart } from './multipart.ts'
-import { post, type PublishBody, type Published, type PublishOptions } from './publish.ts'
+import { post, type Publish, type PublishBody, type Published, type PublishOptions } from './publish.ts'
 import type { OpenStream, SlowPolicy } from './stream.ts'
 import { createQueue, type Subscription, type SubscriptionState } from './subscription.ts'
 import { tools } from './tools.ts'
@@ -82,6 +82,7 @@ export function connect(address?: string | URL, options: ClientOptions = {}): Cl
   const controller = new AbortController()
   const closing = controller.signal
   let shared: Feed | null = null
+  let publisher: Promise<Publish> | null = null
 
   const open: OpenStream =
     transport === 'multipart'
@@ -106,7 +107,13 @@ export function connect(address?: string | URL, options: ClientOptions = {}): Cl
   return {
     async publish(channel, body, { signal = closing, ...more } = {}) {
       closing.throwIfAborted()
-      return post(access, channel, body, { ...more, signal: AbortSignal.any([closing, signal]) })
+      const options = { ...more, signal: AbortSignal.any([closing, signal]) }
+      // A socket has one sender for all that goes over it.
+      if (transport !== 'websocket' || more.sender !== undefined) return post(access, channel, body, options)
+      publisher ??= import('./on-demand.ts').then(({ createPublisher }) =>
+        createPublisher(tools, access, closing),
+      )
+      return (await publisher)(channel, body, options)
     },
 
     subscribe(channel, { type, sender, slow, since = null, signal, reconnects = true, onState } = {}) {

@@ -32,10 +32,18 @@ export interface Published {
   readonly id: string
 }
 
-interface Payload {
+/** What a request carries for it. */
+export interface Payload {
   readonly type: string
   readonly body: Blob | string | Uint8Array<ArrayBuffer>
 }
+
+/** Publishes a message somehow. @throws {MsgbusError} As `Client.publish`. */
+export type Publish = (
+  channel: string,
+  content: PublishBody,
+  options: PublishOptions & { readonly signal: AbortSignal },
+) => Promise<Published>
 
 /** @throws {MsgbusError} As `ask`; `MSGBUS_CHANNEL_NAME`. */
 export async function post(
@@ -58,7 +66,8 @@ export async function post(
   return { id }
 }
 
-async function toPayload(content: PublishBody): Promise<Payload> {
+/** Says what is to be sent, and as which type unless another one is named. */
+export async function toPayload(content: PublishBody): Promise<Payload> {
   const type = 'application/octet-stream'
   if (typeof content === 'string') return { type: 'text/plain; charset=utf-8', body: content }
   if (content instanceof Blob) return { type: content.type || type, body: content }

@@ -16,7 +16,7 @@ export const openSse: OpenWith = async (tools, access, request, controller) => {
     controller.abort()
     throw notMsgbus(url, type)
   }
-  const envelopes = new EnvelopeReader()
+  const envelopes = new EnvelopeReader(() => notMsgbus(url, 'an event that is no message'))
   const position = response.headers.get('msgbus-position')
   // What is lost before the first message comes as an event, too.
   const stream: Stream = { position, lost: 0, retryMs: 0, batches: readEvents() }
@@ -50,11 +50,7 @@ export const openSse: OpenWith = async (tools, access, request, controller) => {
   function readEvent({ event, data, retry }: Record<string, string>): Incoming | null {
     if (retry !== undefined) stream.retryMs = Number(retry) || 0
     if (data === undefined) return null
-    try {
-      return envelopes.read(event === undefined ? data : `{${JSON.stringify(event)}:${data}}`)
-    } catch {
-      throw notMsgbus(url, 'an event that is no message')
-    }
+    return envelopes.read(event === undefined ? data : `{${JSON.stringify(event)}:${data}}`)
   }
 
   function checkLength(text: string): void {

@@ -2,14 +2,16 @@
 // it once and in one file. Runs in browsers.
 
 import { MsgbusError } from '../src/errors.ts'
-import { type Access, identify, notMsgbus, pageUrl } from './access.ts'
+import { type Access, encodePath, identify, notMsgbus, pageUrl } from './access.ts'
 import { openMultipart } from './multipart.ts'
+import { toPayload } from './publish.ts'
 import { cut, inTime, readBody } from './reading.ts'
 import { get, type Stream, type StreamRequest, streamUrl } from './stream.ts'
 
 export const tools = {
   MsgbusError,
   cut,
+  encodePath,
   get,
   identify,
   inTime,
@@ -18,6 +20,7 @@ export const tools = {
   pageUrl,
   readBody,
   streamUrl,
+  toPayload,
 } as const
 
 export type Tools = typeof tools

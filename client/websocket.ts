@@ -1,95 +1,90 @@
 // A stream as frames of a WebSocket. A socket shows neither the head of the answer nor why it was refused, so its place
-// is asked for by a request before it. Runs in browsers.
+// is asked for by a request before it; nor can it be made to wait, so what piles up is bounded here. Runs in browsers.
 
-import type { Access } from './access.ts'
 import { EnvelopeReader } from './envelope.ts'
 import type { Incoming } from './message.ts'
+import { openSocket } from './socket.ts'
 import type { Stream } from './stream.ts'
-import type { OpenWith, Tools } from './tools.ts'
+import type { OpenWith } from './tools.ts'
 
-/** As much of a WebSocket as is used; browsers, Node and the package `ws` have it. */
-interface Socket {
-  addEventListener(type: string, listener: (event: { data?: unknown; code?: number }) => void): void
-  send(text: string): void
-  close(): void
-}
-
-type SocketClass = new (url: string, options?: { headers: Record<string, string> }) => Socket
-
-// The server is going away, or has nothing more to say.
-const GOOD_CODES: readonly unknown[] = [1000, 1001]
+/** What may wait for a reader, in bytes of bodies and a little for each message. One message more may be taken. */
+const MAX_QUEUE_BYTES = 1024 * 1024
+const MESSAGE_BYTES = 256
 
 /** @see OpenStream */
 export const openWebSocket: OpenWith = async (tools, access, request, controller) => {
+  const { signal } = controller
   const since = request.since ?? '-0'
   const missed = await tools.openMultipart(access, { ...request, since }, controller, 'as=multipart&poll')
-  const queue: Incoming[] = []
+  let queue: Incoming[] = []
+  let queuedBytes = 0
+  let lostCount: number | null = 0
+  let isOver = false
+  let failure: Error | null = null
+  let wake: () => void = () => undefined
   for await (const batch of missed.batches) queue.push(...batch)
   // Of what comes at once, each message says where it stands.
   const position = queue.length === 0 ? missed.position : null
+
   const url = tools.streamUrl(access, { ...request, since: missed.position }, 'envelope=json')
-  const frames = await openSocket(tools, access, url, controller)
-  return { position, lost: missed.lost, retryMs: 0, batches: readFrames() } satisfies Stream
-
-  async function* readFrames(): AsyncGenerator<readonly Incoming[]> {
-    yield queue
-    const envelopes = new EnvelopeReader()
-    for await (const texts of frames.batches) yield texts.flatMap(text => envelopes.read(text) ?? [])
-  }
-}
-
-/** Opens a socket, and resolves when the server has. */
-export async function openSocket(tools: Tools, access: Access, url: string, controller: AbortController) {
-  const { signal } = controller
-  const Class = (access.WebSocket ?? (globalThis as { WebSocket?: unknown }).WebSocket) as
-    SocketClass | undefined
-  if (Class === undefined)
-    throw new TypeError('Cannot find a WebSocket: hand one to connect(), as of the package "ws"')
-  // Only a browser cannot be told; it knows by itself who is asking.
-  const headers = tools.identify(access)
-  const isPlain = tools.pageUrl() !== undefined || access.user === null
-  const socketUrl = url.replace(/^http/, 'ws')
-  const socket = isPlain ? new Class(socketUrl) : new Class(socketUrl, { headers })
-  let texts: string[] = []
-  let wake: () => void = () => undefined
-  let end: { readonly error: Error | null } | null = null
+  const envelopes = new EnvelopeReader(() => tools.notMsgbus(url, 'a frame that is no message'))
+  const { ended } = await openSocket(tools, access, url, controller, take)
+  ended.then(() => {
+    end(null)
+  }, end)
   signal.addEventListener('abort', () => {
-    socket.close()
-  })
-  socket.addEventListener('message', ({ data }) => {
-    texts.push(String(data))
     wake()
   })
-  const opened = new Promise<void>((resolve, reject) => {
-    socket.addEventListener('open', () => {
-      resolve()
-    })
-    // Always followed by the end.
-    socket.addEventListener('error', () => undefined)
-    socket.addEventListener('close', ({ code }) => {
-      const text = `the WebSocket was closed with ${code ?? 'no code'}`
-      end = { error: GOOD_CODES.includes(code) ? null : tools.cut(text) }
-      wake()
-      reject(new tools.MsgbusError('MSGBUS_UNREACHABLE', `Cannot reach ${url}: ${text}`))
-    })
-  })
-  try {
-    await tools.inTime(opened, controller)
-  } catch (error) {
-    signal.throwIfAborted()
-    throw error
-  }
-  return { socket, batches: readTexts() }
+  return { position, lost: missed.lost, retryMs: 0, batches: readFrames() } satisfies Stream
 
-  async function* readTexts(): AsyncGenerator<readonly string[]> {
+  function take(text: string): void {
+    if (isOver) return
+    try {
+      const message = envelopes.read(text)
+      if (message !== null) add(message)
+    } catch (error) {
+      end(error as Error)
+    }
+  }
+
+  function add(message: Incoming): void {
+    if (queuedBytes > MAX_QUEUE_BYTES) {
+      if (request.slow === 'close') throw tools.cut('it is read too slowly')
+      if (request.slow !== 'latest') {
+        lose(message)
+        return
+      }
+      queue.forEach(lose)
+      queue = []
+      queuedBytes = 0
+    }
+    const lost = message.lost === null || lostCount === null ? null : message.lost + lostCount
+    lostCount = 0
+    queue.push({ ...message, lost })
+    queuedBytes += message.body.length + MESSAGE_BYTES
+    wake()
+  }
+
+  function lose({ lost }: Incoming): void {
+    lostCount = lost === null || lostCount === null ? null : lostCount + lost + 1
+  }
+
+  function end(error: Error | null): void {
+    isOver = true
+    failure ??= error
+    wake()
+  }
+
+  async function* readFrames(): AsyncGenerator<readonly Incoming[]> {
     for (;;) {
       signal.throwIfAborted()
-      if (texts.length > 0) {
-        const batch = texts
-        texts = []
+      if (queue.length > 0) {
+        const batch = queue
+        queue = []
+        queuedBytes = 0
         yield batch
-      } else if (end !== null) {
-        if (end.error !== null) throw end.error
+      } else if (isOver) {
+        if (failure !== null) throw failure
         return
       } else {
         await new Promise<void>(resolve => {

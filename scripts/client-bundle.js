@@ -6,16 +6,6 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
-// Properties that only code of the bundle itself has to do with, and that nothing of the platform is called: they get
-// short names. What users, servers or browsers see must not stand here.
-const INTERNAL_NAMES = [
-  ...['batches', 'beginningIn', 'boundary', 'bufferedByteCount', 'byteCount', 'consume', 'contentLength'],
-  ...['controller', 'delimiter', 'filledByteCount', 'goOn', 'hasBegun', 'hasText', 'identify', 'inTime', 'indexIn'],
-  ...['isBare', 'isClosed', 'isEmpty', 'isInsidePart', 'isResumed', 'keptByteCount', 'lineAt', 'members'],
-  ...['nameByteCount', 'notMsgbus', 'onEmpty', 'onLeave', 'onPart', 'onSplit', 'openMultipart', 'pageUrl'],
-  ...['position', 'readAt', 'readBody', 'readLine', 'retryAfterMs', 'retryMs', 'streamUrl'],
-]
-
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 
 /**
@@ -32,7 +22,6 @@ export async function bundleClient() {
     format: 'esm',
     legalComments: 'none',
     logLevel: 'warning',
-    mangleProps: new RegExp(`^(?:${INTERNAL_NAMES.join('|')})$`),
     minify: true,
     outdir: join(ROOT, 'dist', 'client'),
     platform: 'browser',

@@ -289,3 +289,21 @@ await t.test('a fault of whoever listens for states comes out of the iterator', 
   }
   await t.rejects(take(subscribe(t, server, { onState }), 1), { name: 'RangeError', message: 'mine' })
 })
+
+await t.test('a fault of one who listens for states does not end those who share his connection', async t => {
+  const poll = sendAndEnd('HTTP/1.1 204 No Content\r\nMsgbus-Position: e1-1\r\nConnection: close\r\n\r\n')
+  const server = await RawServer.open(t, (socket, request) => {
+    if (request.includes('&poll')) poll(socket, request)
+    else
+      endless(['Msgbus-Position: e1-1'], part('e1-2', 'x', ['Content-Location: /msgbus/a']))(socket, request)
+  })
+  const client = connect(server.url, { ...FAST, isShared: true })
+  t.teardown(client.close)
+  const good = client.subscribe('a')
+  t.equal((await take(good, 1)).length, 1)
+  const onState = (state: string): void => {
+    if (state !== 'connecting') throw new RangeError('mine')
+  }
+  await t.rejects(take(client.subscribe('a,b', { onState }), 1), { message: 'mine' })
+  t.not(good.state, 'closed')
+})

@@ -3,6 +3,7 @@
 
 import type { Page } from 'playwright-core'
 import t from 'tap'
+import { openPage } from './browsers.ts'
 import { publish } from './bus.ts'
 import {
   hasPeople,
@@ -59,7 +60,7 @@ await t.test('the rooms of the chat page', async t => {
 
   await t.test('rooms are joined and left, by hand and by the address', async t => {
     const { bus, pages } = await openChat(t, browsers, '/#one')
-    for (const page of Object.values(pages)) {
+    for (const [name, page] of Object.entries(pages)) {
       await page.locator('#join-name').fill('#two ')
       await page.locator('#join-name').press('Enter')
       await hasRooms(page, 'one', 'two')
@@ -71,17 +72,17 @@ await t.test('the rooms of the chat page', async t => {
       await page.getByRole('button', { name: 'Leave one' }).click()
       await hasRooms(page, 'two')
       t.equal(new URL(page.url()).hash, '#two')
-      await page.evaluate("location.hash = '#three,two'")
-      await hasRooms(page, 'three', 'two')
+      await page.evaluate(`location.hash = '#${name},two'`)
+      await hasRooms(page, name, 'two')
       t.equal(await page.locator('#room').innerText(), 'two')
-      publish(bus, 'three', 'text/plain', 'moved')
-      await page.getByRole('button', { name: 'three 1 unread' }).click()
+      publish(bus, name, 'text/plain', 'moved')
+      await page.getByRole('button', { name: `${name} 1 unread` }).click()
       await showsLine(page, 'moved')
       await page.reload()
       await showsLine(page, 'moved')
-      t.equal(await page.locator('#room').innerText(), 'three', 'a reload comes back to it')
-      await page.evaluate("location.hash = '#four,three'")
-      await hasRooms(page, 'four', 'three')
+      t.equal(await page.locator('#room').innerText(), name, 'a reload comes back to it')
+      await page.evaluate(`location.hash = '#four,${name}'`)
+      await hasRooms(page, 'four', name)
       await page.getByRole('button', { name: 'Leave four' }).click()
     }
   })
@@ -100,6 +101,29 @@ await t.test('the rooms of the chat page', async t => {
       await page.locator('.log[aria-label="Messages in chatdemo"][aria-live="polite"]').waitFor()
       await hasRooms(page, 'chatdemo', 'other 50 unread lines')
       t.equal(await page.locator('.log').first().getAttribute('role'), 'log')
+    }
+  })
+
+  await t.test('who is silent for long is taken to be gone, and who is not stays', async t => {
+    const bus = await openChatBus(t)
+    const announce = (visitor: string, name: string): void => {
+      const body = JSON.stringify({ visitor, name, isHere: true })
+      publish(bus, 'chatdemo/presence', 'application/x-msgbus-presence+json', body)
+    }
+    for (const browser of Object.values(browsers)) {
+      const page = await openPage(t, browser)
+      await page.clock.install()
+      await page.goto(bus.url)
+      await hasState(page, 'Connected')
+      announce('visitor_1', 'Ann')
+      announce('visitor_2', 'Ben')
+      await hasPeople(page, 'anonymous (you)', 'Ann', 'Ben')
+      await page.clock.runFor(60_000)
+      announce('visitor_2', 'Bea')
+      await hasPeople(page, 'anonymous (you)', 'Ann', 'Bea')
+      await page.clock.runFor(30_000)
+      await hasPeople(page, 'anonymous (you)', 'Bea')
+      await page.close()
     }
   })
 

@@ -18,6 +18,9 @@ export interface RunOptions extends CommandOptions {
   readonly isMerged?: boolean
 }
 
+/** What every program says that fails. A second line would be a stack, or the silence of somebody who goes on. */
+export const ONE_LINE = /^(?:msgbus(?: \w+)?|msgsend|msgdump): [^\n]{10,400}\n$/
+
 /** Starts `msgbus` with these arguments. */
 export function msgbus(t: Test, args: readonly string[], options: RunOptions = {}): Command {
   return start(t, CLI, args, options)

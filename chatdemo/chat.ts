@@ -1,9 +1,8 @@
-// The chat page: rooms that everybody shares who has them open, whatever publishes to their channels. Puts the parts
-// together; what is what:
+// The chat page: rooms that are shared by everybody who has them open, and by whatever else publishes to their channels.
 //
-// `rooms` follows the address; a `room` reads, sends through its `outbox`, and knows by its `presence` who is there. A
-// `log-view` shows lines (`line-view`, `body-view`), and those on their way (`pending-view`). `marks` and `content` say
-// what a message means to the chat. `composer`, `name-form`, `room-list`, `people-view` are what a person touches.
+// `rooms` follows the address; a `room` sends (`sending`, `outbox`), knows what was read (`reading`) and who is there
+// (`presence`). Its `log-view` shows lines (`line-view`, `body-view`), and those on their way (`pending-view`). `marks` and
+// `content` say what a message means to the chat. The other files are what a person touches. This one joins them.
 
 import { connect } from '../client/index.ts'
 import { Composer } from './composer.ts'
@@ -27,8 +26,8 @@ class Chat {
   constructor() {
     const pictures = new PictureDialog()
     this.#composer = new Composer({
-      onText: text => this.#rooms.shown?.send(text),
-      onFile: (file, fileName) => this.#rooms.shown?.send(file, fileName),
+      onText: text => this.#rooms.shown?.sendText(text),
+      onFile: (file, fileName) => this.#rooms.shown?.sendFile(file, fileName),
     })
     this.#rooms = new Rooms({
       client: connect(),

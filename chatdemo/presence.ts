@@ -1,7 +1,7 @@
 // Who is in a room: every page says so on a channel beside it when it comes, every half minute and when it leaves. Who
 // has been silent for too long is taken to be gone. Claims, as names are. Knows nothing of the page.
 
-import type { Client, Subscription } from '../client/index.ts'
+import { type Client, MsgbusError, type Subscription } from '../client/index.ts'
 import { newNonce, tidyName } from './marks.ts'
 
 /** Messages of this type are no lines, in whatever channel they come. */
@@ -64,8 +64,7 @@ export class Presence {
     // A page that goes is given hardly any time (Firefox stops a script that does more), and no answer.
     this.#leave = () => navigator.sendBeacon(url, farewell)
     addEventListener('pagehide', this.#leave)
-    // It ends by an error where the room itself does, which tells of it.
-    this.#read().catch(() => undefined)
+    void this.#read()
   }
 
   /** Names of the others, one for each page that is open; empty for somebody without one. */
@@ -92,9 +91,14 @@ export class Presence {
   }
 
   async #read(): Promise<void> {
-    for await (const message of this.#subscription) {
-      const announcement = readAnnouncement(message.text())
-      if (announcement !== null && announcement.visitor !== this.#visitor) this.#note(announcement)
+    try {
+      for await (const message of this.#subscription) {
+        const announcement = readAnnouncement(message.text())
+        if (announcement !== null && announcement.visitor !== this.#visitor) this.#note(announcement)
+      }
+    } catch (error) {
+      // Otherwise the room, which ends with it, tells of it.
+      if (!(error instanceof MsgbusError)) throw error
     }
   }
 

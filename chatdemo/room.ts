@@ -1,21 +1,18 @@
 // One room: what it reads and sends, who is in it, and what of it was not read yet.
 
 import { type Client, MsgbusError, type ReceivedMessage, type Subscription } from '../client/index.ts'
-import { contentOf, contentOfFile } from './content.ts'
+import { contentOf } from './content.ts'
 import { LogView } from './log-view.ts'
-import { authorOf, essenceOf, newNonce, readMarks, senderOf, typeOfFile, writeType } from './marks.ts'
-import { Outbox, type OutgoingLine } from './outbox.ts'
+import { authorOf, essenceOf, readMarks } from './marks.ts'
+import { Outbox } from './outbox.ts'
 import { Presence, PRESENCE_TYPE } from './presence.ts'
+import { Reading } from './reading.ts'
+import { Sending, writeFile, writeText, type Written } from './sending.ts'
 import type { Settings } from './settings.ts'
 
 const HISTORY_COUNT = 50
 /** So long after a room was opened, what comes is taken for new and read out. */
 const HISTORY_MS = 1_500
-/** Nonces that a room remembers. */
-const MAX_NONCES = 2_000
-/** An attempt to send may take this long, and a second for each so many bytes. */
-const SEND_MS = 30_000
-const SLOWEST_BYTES = 10_000
 
 export interface RoomOptions {
   readonly client: Client
@@ -30,20 +27,17 @@ export class Room {
   readonly log: LogView
   readonly outbox: Outbox
   readonly #options: RoomOptions
-  readonly #nonces = new Set<string>()
+  readonly #reading: Reading
   readonly #presence: Presence | null
   readonly #subscription: Subscription | null
   #words = 'Connecting'
   #isOpen = false
   #isShown = false
-  /** A server with a password knows its visitors by the name they logged in with. */
-  #isLoggedIn = false
-  #unreadCount = 0
-  #lastId: string | null = null
 
   constructor(name: string, options: RoomOptions) {
     this.name = name
     this.#options = options
+    this.#reading = new Reading(name, options.settings)
     this.log = new LogView({
       room: name,
       onEnlarge: options.onEnlarge,
@@ -52,8 +46,9 @@ export class Room {
         options.onChange(this)
       },
     })
+    const sending = new Sending(options.client, name)
     this.outbox = new Outbox({
-      publish: line => this.#publish(line),
+      publish: line => sending.publish(line),
       onState: (line, state, reason) => {
         this.log.pending.setState(line.nonce, state, reason, {
           onRetry: () => {
@@ -79,7 +74,7 @@ export class Room {
   }
 
   get unreadCount(): number {
-    return this.#unreadCount
+    return this.#reading.unreadCount
   }
 
   /** Of the others who are here. */
@@ -87,26 +82,12 @@ export class Room {
     return this.#presence?.names ?? []
   }
 
-  /** Sends a text or a file. */
-  send(body: string | Blob, fileName: string | null = null): void {
-    const { settings } = this.#options
-    const name = settings.name || null
-    const nonce = newNonce()
-    const essence = typeof body === 'string' ? 'text/plain' : typeOfFile(body)
-    const type = typeof body === 'string' ? 'text/plain; charset=utf-8' : essence
-    settings.addOwn(this.name, nonce)
-    const content =
-      typeof body === 'string'
-        ? { kind: 'text' as const, text: body }
-        : contentOfFile(body, essence, fileName)
-    this.log.pending.add(nonce, name, content)
-    this.log.goToEnd()
-    this.outbox.add({
-      nonce,
-      type: writeType(type, { nonce, name, fileName }),
-      sender: senderOf(name ?? ''),
-      body,
-    })
+  sendText(text: string): void {
+    this.#send(writeText(text, this.#name))
+  }
+
+  sendFile(file: Blob, fileName: string): void {
+    this.#send(writeFile(file, fileName, this.#name))
   }
 
   show(): void {
@@ -123,10 +104,9 @@ export class Room {
   /** Notes what is in view as read. */
   look(): void {
     if (!this.#isShown || document.hidden || !this.log.isAtEnd) return
-    if (this.#lastId !== null) this.#options.settings.setLastRead(this.name, this.#lastId)
-    if (this.#unreadCount === 0) return
-    this.#unreadCount = 0
-    this.#options.onChange(this)
+    const { unreadCount } = this.#reading
+    this.#reading.finish()
+    if (unreadCount > 0) this.#options.onChange(this)
   }
 
   /** Tells the others a new name. */
@@ -141,6 +121,18 @@ export class Room {
     this.log.close()
   }
 
+  /** Null for somebody without one. */
+  get #name(): string | null {
+    return this.#options.settings.name || null
+  }
+
+  #send({ line, content }: Written): void {
+    this.#options.settings.addOwn(this.name, line.nonce)
+    this.log.pending.add(line.nonce, this.#name, content)
+    this.log.goToEnd()
+    this.outbox.add(line)
+  }
+
   #subscribe(): Subscription | null {
     try {
       const subscription = this.#options.client.subscribe([this.name], {
@@ -149,8 +141,7 @@ export class Room {
           this.#onState(state, error)
         },
       })
-      // Its state has told the reason.
-      this.#read(subscription).catch(() => undefined)
+      void this.#read(subscription)
       return subscription
     } catch (error) {
       if (!(error instanceof MsgbusError)) throw error
@@ -193,62 +184,35 @@ export class Room {
   }
 
   async #read(subscription: Subscription): Promise<void> {
-    for await (const message of subscription) this.#take(message)
+    try {
+      for await (const message of subscription) this.#take(message)
+    } catch (error) {
+      // Otherwise its state has told the reason.
+      if (!(error instanceof MsgbusError)) throw error
+    }
   }
 
   #take(message: ReceivedMessage): void {
     const { type, id, sender, lost, time } = message
     const { nonce, name } = readMarks(type)
     if (lost !== 0 && !this.log.isEmpty) this.log.addNotice('Lines may be missing here')
-    if (essenceOf(type) === PRESENCE_TYPE || this.#isRepeated(nonce)) return
-    const isOwn = nonce !== null && this.#options.settings.isOwn(this.name, nonce)
+    if (essenceOf(type) === PRESENCE_TYPE) return
     if (nonce !== null) this.#settle(nonce)
+    if (nonce !== null && !this.#reading.isFirst(nonce)) return
+    const isOwn = nonce !== null && this.#options.settings.isOwn(this.name, nonce)
     this.log.add({
       author: authorOf(sender, name),
       isOwn,
       time: time ?? new Date(),
       content: contentOf(message),
     })
-    this.#lastId = id
-    const lastRead = this.#options.settings.lastRead(this.name)
-    if (!isOwn && (lastRead === null || isAfter(id, lastRead))) this.#unreadCount++
+    this.#reading.add(id, isOwn)
     this.look()
-    if (this.#unreadCount > 0) this.#options.onChange(this)
-  }
-
-  /** Whether a line came before: it was sent twice because the answer to the first time got lost. */
-  #isRepeated(nonce: string | null): boolean {
-    if (nonce === null) return false
-    if (this.#nonces.has(nonce)) return true
-    this.#nonces.add(nonce)
-    const [oldest] = this.#nonces
-    if (this.#nonces.size > MAX_NONCES && oldest !== undefined) this.#nonces.delete(oldest)
-    return false
+    if (this.unreadCount > 0) this.#options.onChange(this)
   }
 
   #settle(nonce: string): void {
     this.outbox.remove(nonce)
     this.log.pending.remove(nonce)
   }
-
-  async #publish({ body, type, sender }: OutgoingLine): Promise<void> {
-    const { client } = this.#options
-    const byteCount = typeof body === 'string' ? body.length : body.size
-    const signal = AbortSignal.timeout(SEND_MS + (byteCount / SLOWEST_BYTES) * 1_000)
-    try {
-      await client.publish(this.name, body, { type, sender: this.#isLoggedIn ? undefined : sender, signal })
-    } catch (error) {
-      const isUnknown = error instanceof MsgbusError && error.status === 401
-      if (!isUnknown || sender === undefined || this.#isLoggedIn) throw error
-      await client.publish(this.name, body, { type, signal })
-      this.#isLoggedIn = true
-    }
-  }
-}
-
-/** Whether a message is newer than one of those before it; if that cannot be told, it is. */
-function isAfter(id: string, other: string): boolean {
-  const [, epoch, seq] = /^(.+)-(\d+)$/.exec(id) ?? []
-  const [, otherEpoch, otherSeq] = /^(.+)-(\d+)$/.exec(other) ?? []
-  return epoch !== otherEpoch || Number(seq) > Number(otherSeq)
 }

@@ -101,7 +101,8 @@ async function buildClient() {
 async function buildChatdemo() {
   const folder = join(DIST, 'chatdemo')
   mkdirSync(folder, { recursive: true })
-  for (const file of ['index.html', 'style.css', 'icon.svg']) cpSync(join(CHATDEMO, file), join(folder, file))
+  for (const file of ['index.html', 'icon.svg']) cpSync(join(CHATDEMO, file), join(folder, file))
+  writeFileSync(join(folder, 'style.css'), await bundle(join(CHATDEMO, 'style.css')))
   writeFileSync(join(folder, 'chat.js'), await bundle(join(CHATDEMO, 'chat.ts')))
 }
 

@@ -16,6 +16,7 @@ const NEEDS = [
   { program: 'python3', debianPackage: 'python3' },
   { program: 'ffmpeg', debianPackage: 'ffmpeg' },
   { program: 'go', debianPackage: 'golang-go' },
+  { program: 'strace', debianPackage: 'strace' },
 ]
 
 /** @param {string} program */

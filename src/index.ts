@@ -25,11 +25,14 @@ export { type ErrorCode, MsgbusError } from './errors.ts'
 export type { Log, LogFields, LogLevel } from './log.ts'
 export type { Draft, Message } from './message.ts'
 export { MemoryStore, type MemoryStoreOptions } from './store/memory.ts'
+export { openStore, type StoreSettings } from './store/open.ts'
 export type { Retention } from './store/retention.ts'
+export { StoreError } from './store/store-error.ts'
 export type {
   Awaitable,
   Capability,
   ChannelRecord,
+  KeptMessage,
   Page,
   PageRequest,
   Place,

@@ -143,7 +143,11 @@ function headersOf(code: MsgbusError['code']): readonly string[] {
   switch (code) {
     case 'MSGBUS_BUSY':
     case 'MSGBUS_CLOSED':
+    case 'MSGBUS_STORE_FULL':
       return ['Retry-After', retryAfter()]
+    case 'MSGBUS_STORE':
+      // It may have been kept all the same.
+      return ['Retry-After', retryAfter(), 'Msgbus-Result', 'unknown']
     case 'MSGBUS_UPGRADE':
       return ['Sec-WebSocket-Version', '13']
     case 'MSGBUS_CONTENT_ENCODING':

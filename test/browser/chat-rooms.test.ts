@@ -104,13 +104,13 @@ await t.test('the rooms of the chat page', async t => {
     }
   })
 
-  await t.test('who is silent for long is taken to be gone, and who is not stays', async t => {
-    const bus = await openChatBus(t)
-    const announce = (visitor: string, name: string): void => {
-      const body = JSON.stringify({ visitor, name, isHere: true })
-      publish(bus, 'chatdemo/presence', 'application/x-msgbus-presence+json', body)
-    }
-    for (const browser of Object.values(browsers)) {
+  for (const [name, browser] of Object.entries(browsers)) {
+    await t.test(`who is silent for long is taken to be gone in ${name}, and who is not stays`, async t => {
+      const bus = await openChatBus(t)
+      const announce = (visitor: string, name: string): void => {
+        const body = JSON.stringify({ visitor, name, isHere: true })
+        publish(bus, 'chatdemo/presence', 'application/x-msgbus-presence+json', body)
+      }
       const page = await openPage(t, browser)
       await page.clock.install()
       await page.goto(bus.url)
@@ -123,9 +123,8 @@ await t.test('the rooms of the chat page', async t => {
       await hasPeople(page, 'anonymous (you)', 'Ann', 'Bea')
       await page.clock.runFor(30_000)
       await hasPeople(page, 'anonymous (you)', 'Bea')
-      await page.close()
-    }
-  })
+    })
+  }
 
   await t.test('people come, change their name and leave', async t => {
     const { bus, pages } = await openChat(t, browsers)

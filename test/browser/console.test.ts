@@ -1,5 +1,5 @@
 // The live console in real browsers: what it shows of a bus and of each message, and that nothing of that ever runs. What can
-// be done with it is in console-use.test.ts.
+// be done with it is in console-publish.test.ts, how it is to be used in console-use.test.ts.
 
 import t, { type Test } from 'tap'
 import { subscribe } from '../wire/server.ts'

@@ -7,7 +7,7 @@ import { start } from '../wire/server.ts'
 import { cases } from './body.ts'
 import { openLine } from './line.ts'
 
-for (const transport of ['multipart', 'sse'] as const) {
+for (const transport of ['multipart', 'sse', 'websocket'] as const) {
   for (const isShared of [false, true]) {
     await t.test(`${transport}, ${isShared ? 'shared' : 'each its own'}`, async t => {
       for (const { name, wanted, options, run } of cases) {

@@ -35,6 +35,7 @@ for (const browserName of browserNames) {
       { transport: 'multipart', isShared: true },
       { transport: 'multipart', isShared: false },
       { transport: 'sse', isShared: true },
+      { transport: 'websocket', isShared: true },
     ]) {
       await t.test(`${transport}, ${isShared ? 'shared' : 'each its own'}`, async t => {
         const page = await openPage(t, browser)

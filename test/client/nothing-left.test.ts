@@ -7,6 +7,7 @@ import { start } from '../wire/server.ts'
 import { RawServer, send } from './raw-server.ts'
 
 const CLIENT = join(process.cwd(), 'dist', 'client', 'index.js')
+const SOCKETS = import.meta.resolve('ws')
 
 const PROGRAMS = [
   { name: 'unused', code: '' },
@@ -44,14 +45,15 @@ const PROGRAMS = [
   },
 ]
 
-for (const transport of ['multipart', 'sse'] as const) {
+for (const transport of ['multipart', 'sse', 'websocket'] as const) {
   for (const { name, code } of PROGRAMS) {
     await t.test(`${transport}: a client ${name} lets its program end`, async t => {
       const { port } = await start(t)
       const silent = await RawServer.open(t, send(''))
       const script = `
+        import { WebSocket } from ${JSON.stringify(SOCKETS)}
         import { connect } from ${JSON.stringify(CLIENT)}
-        const client = connect('http://127.0.0.1:${port}', { transport: '${transport}', isShared: true })
+        const client = connect('http://127.0.0.1:${port}', { transport: '${transport}', isShared: true, WebSocket })
         ${code}
         client.close()
         client.close()`

@@ -4,6 +4,7 @@
 import t from 'tap'
 import { start } from '../wire/server.ts'
 import {
+  ONE_LINE,
   msgbus,
   pretend,
   refusingPort,

@@ -94,6 +94,13 @@ await t.test('what a stranger writes is nothing that the shell reads', async t =
   t.strictSame(readdirSync(dir), [])
 })
 
+await t.test('a NUL in a name, which no variable can hold, is left out', async t => {
+  const lines = ['Content-Location: /msgbus/nul%00x', 'Content-Type: text/plain', 'Msgbus-Id: e-1']
+  const server = await pretend(t, stream({ lines, body: 'x' }), () => undefined)
+  const ending = await run(t, ['sub', '--count', '1', '--exec', 'echo "$MSGBUS_CHANNEL"'], { server })
+  t.strictSame(ending, { code: 0, stdout: 'nulx\n', stderr: '' })
+})
+
 await t.test('a command that fails is told, counted, and does not stop the others', async t => {
   const server = await start(t)
   const id = put(server, 'a', 'x'.repeat(1_000_000))

@@ -3,10 +3,13 @@
 
 import { MsgbusError } from '../../errors.ts'
 import { type Exchange, isChunked } from '../../http/exchange.ts'
-import { describeFault } from '../../log.ts'
+import type { StreamRequest } from '../../http/stream.ts'
+import { describeFault, type LogFields } from '../../log.ts'
+import type { Place } from '../../store/store.ts'
 import { Forms, noticeOf, openingOf, type StreamReader } from './forms.ts'
 import type { NativeOptions } from './options.ts'
 import { finiteReader, Poller } from './poll.ts'
+import type { PartEncoder } from './part-encoder.ts'
 import { placeHeaders } from './position.ts'
 import { logPublish, peerOf } from './publish-log.ts'
 import { type Reading, readRequest } from './reading.ts'
@@ -38,8 +41,8 @@ export class Subscriber {
   }
 
   async #stream(exchange: Exchange, rest: string, reading: Reading, reader: StreamReader): Promise<void> {
-    const { bus, streams, log } = this.#options
-    const { matcher, filter, slow, start } = reading
+    const { bus, streams } = this.#options
+    const { matcher, start } = reading
     const isSocket = asksForWebSocket(exchange.req)
     const encoder = this.#forms.encoder(reader, matcher.isWide, !isSocket && isChunked(exchange))
     const { format } = encoder
@@ -52,34 +55,42 @@ export class Subscriber {
       const place = await bus.locate(matcher, start ?? { kind: 'now' })
       const opening = `${openingOf(reader, format)}${noticeOf(format, place)}`
       const headers = placeHeaders(bus.position.epoch, place, start)
-      return {
-        conversation: isSocket
-          ? this.#webSockets.open(exchange, opening, this.#peer(exchange, rest, reading))
-          : streams.answer(exchange, { ...format, headers, opening }),
-        ...{ slow, encoder, repeatsLast: format.repeatsLast, ping: count => format.ping(count) },
-        subscribe: sink => {
-          log.write('info', 'sub', fields)
-          const onFault = (error: unknown): void => {
-            // It comes back to where it was, and is told then what is gone.
-            sink.abandon()
-            if (error instanceof MsgbusError) log.write('info', 'sub.slow', { ...fields, reason: 'history' })
-            else log.write('error', 'history.fault', { error: describeFault(error) })
-          }
-          return bus.subscribe({
-            matcher,
-            filter,
-            encoder,
-            sink,
-            afterSeq: place.seq,
-            mark: place.mark,
-            onFault,
-          })
-        },
-        onClose: () => {
-          log.write('info', 'unsub', fields)
-        },
-      }
+      const conversation = isSocket
+        ? this.#webSockets.open(exchange, opening, this.#peer(exchange, rest, reading))
+        : streams.answer(exchange, { ...format, headers, opening })
+      return { conversation, ...this.#request(reading, place, encoder, fields) }
     })
+  }
+
+  // In a method of its own, because what its functions can see is kept for as long as the stream.
+  #request(
+    { matcher, filter, slow }: Reading,
+    place: Place,
+    encoder: PartEncoder,
+    fields: LogFields,
+  ): Omit<StreamRequest, 'conversation'> {
+    const { bus, log } = this.#options
+    const { format } = encoder
+    return {
+      slow,
+      encoder,
+      repeatsLast: format.repeatsLast,
+      ping: count => format.ping(count),
+      subscribe: sink => {
+        log.write('info', 'sub', fields)
+        const onFault = (error: unknown): void => {
+          // It comes back to where it was, and is told then what is gone.
+          sink.abandon()
+          if (error instanceof MsgbusError) log.write('info', 'sub.slow', { ...fields, reason: 'history' })
+          else log.write('error', 'history.fault', { error: describeFault(error) })
+        }
+        const { seq: afterSeq, mark } = place
+        return bus.subscribe({ matcher, filter, encoder, sink, afterSeq, mark, onFault })
+      },
+      onClose: () => {
+        log.write('info', 'unsub', fields)
+      },
+    }
   }
 
   #peer(exchange: Exchange, rest: string, { reader, matcher }: Reading): Peer {

@@ -2,6 +2,7 @@
 // the package's; frames that go out are shared by all readers and written like any other stream.
 
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import { MsgbusError } from '../../errors.ts'
 import type { Exchange } from '../../http/exchange.ts'
@@ -57,20 +58,37 @@ export class WebSockets {
   /** @throws {MsgbusError} `MSGBUS_UPGRADE` for a handshake that cannot be answered. */
   open({ req }: Exchange, opening: string, peer: Peer): Conversation {
     checkHandshake(req.headers)
-    let webSocket: WebSocket | null = null
-    return {
-      isChunked: false,
-      begin: socket => {
-        this.#server.handleUpgrade(req, socket, Buffer.alloc(0), opened => {
-          webSocket = opened
-          listen(opened, peer)
-          socket.write(opening, 'latin1')
-        })
-      },
-      end: () => {
-        webSocket?.close(CODE.goingAway)
-      },
-    }
+    return new SocketConversation(this.#server, req, opening, peer)
+  }
+}
+
+class SocketConversation implements Conversation {
+  readonly isChunked = false
+  readonly #server: WebSocketServer
+  readonly #peer: Peer
+  // Let go of once it is answered: a stream keeps its conversation.
+  #request: { readonly req: IncomingMessage; readonly opening: string } | null
+  #webSocket: WebSocket | null = null
+
+  constructor(server: WebSocketServer, req: IncomingMessage, opening: string, peer: Peer) {
+    this.#server = server
+    this.#peer = peer
+    this.#request = { req, opening }
+  }
+
+  begin(socket: Socket): void {
+    if (this.#request === null) return
+    const { req, opening } = this.#request
+    this.#request = null
+    this.#server.handleUpgrade(req, socket, Buffer.alloc(0), webSocket => {
+      this.#webSocket = webSocket
+      listen(webSocket, this.#peer)
+      socket.write(opening, 'latin1')
+    })
+  }
+
+  end(): void {
+    this.#webSocket?.close(CODE.goingAway)
   }
 }
 

@@ -281,7 +281,12 @@ await t.test('a plain message cannot be published to the root [19]', async t => 
   const root = await subscribe(t, server, '/msgbus/', LIBEVMSG)
   const headers = ['Content-Type: text/plain']
   t.equal((await ask(t, server, 'POST', '/msgbus/', { headers, body: 'x' })).status, 400)
-  void server.server.bus.publish({ channel: 'foo', type: 'text/x-fence', sender: null, body: Buffer.alloc(0) })
+  void server.server.bus.publish({
+    channel: 'foo',
+    type: 'text/x-fence',
+    sender: null,
+    body: Buffer.alloc(0),
+  })
   t.equal(await root.readChunk(), `Content-Location: /msgbus/foo\n${FENCE}${BOUNDARY}`)
 })
 

@@ -11,7 +11,9 @@ const isWide = paths.length > 1 || spelling === '' || spelling.endsWith('/')
 const channel = decodeURIComponent(spelling) || 'everything'
 // A plus stays one, and of a repeated key the first counts, as for the server.
 const pairs = location.search.slice(1).split('&').reverse()
-const query = new Map(pairs.map(pair => [pair.replace(/=.*/, ''), decodeURIComponent(pair.replace(/^[^=]*=?/, ''))]))
+const query = new Map(
+  pairs.map(pair => [pair.replace(/=.*/, ''), decodeURIComponent(pair.replace(/^[^=]*=?/, ''))]),
+)
 let shown: Rendering | null = null
 let count = 0
 

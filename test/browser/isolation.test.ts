@@ -128,7 +128,7 @@ const WAYS: readonly Way[] = [
     path: '/chat.html#evil',
     frame: null,
     documentFrame: 'article:last-child iframe',
-    title: 'msgbus chat',
+    title: 'evil · msgbus chat',
   },
 ]
 

@@ -57,7 +57,9 @@ for (const { name, start: startProgram } of PROGRAMS) {
       ['no HTTP', await pretend(t, 'SSH-2.0-OpenSSH_9.2\r\n'), /Cannot reach/],
       ['an end without an answer', await pretend(t, ''), /Cannot reach/],
     ] as const
-    for (const [what, { port: target }, reason] of cases) {
+    // The others go the same way, and a process each takes its time.
+    const chosen = ['pub', 'sub', 'chat'].includes(name) ? cases : cases.slice(0, 3)
+    for (const [what, { port: target }, reason] of chosen) {
       const { code, stdout, stderr } = await startProgram(t, { server: { port: target } }).ended()
       t.equal(code, 1, what)
       t.equal(stdout, '', what)

@@ -105,72 +105,128 @@ const DAMAGES: readonly {
   {
     title: 'a bit of a body in a table',
     minKept: COUNT - 1,
-    damage: (folder, { tables }) => flip(join(folder, tables[0] ?? ''), 0.4),
+    damage: (folder, { tables }) => {
+      flip(join(folder, tables[0] ?? ''), 0.4)
+    },
   },
   {
     title: 'the index of a table',
     minKept: 1,
-    damage: (folder, { tables }) => flip(join(folder, tables[0] ?? ''), -100),
+    damage: (folder, { tables }) => {
+      flip(join(folder, tables[0] ?? ''), -100)
+    },
   },
   {
     title: 'the foot of a table',
     minKept: 1,
-    damage: (folder, { tables }) => flip(join(folder, tables[0] ?? ''), -3),
+    damage: (folder, { tables }) => {
+      flip(join(folder, tables[0] ?? ''), -3)
+    },
   },
   {
     title: 'a table of zeros',
     minKept: 1,
-    damage: (folder, { tables }) => zero(join(folder, tables[0] ?? '')),
+    damage: (folder, { tables }) => {
+      zero(join(folder, tables[0] ?? ''))
+    },
   },
-  { title: 'half a table', minKept: 1, damage: (folder, { tables }) => halve(join(folder, tables[0] ?? '')) },
+  {
+    title: 'half a table',
+    minKept: 1,
+    damage: (folder, { tables }) => {
+      halve(join(folder, tables[0] ?? ''))
+    },
+  },
   {
     title: 'a table that is missing',
     minKept: 1,
-    damage: (folder, { tables }) => rmSync(join(folder, tables[0] ?? '')),
+    damage: (folder, { tables }) => {
+      rmSync(join(folder, tables[0] ?? ''))
+    },
   },
   {
     title: 'a bit in the middle of the log',
     minKept: 1,
-    damage: (folder, { log }) => flip(join(folder, log), 0.5),
+    damage: (folder, { log }) => {
+      flip(join(folder, log), 0.5)
+    },
   },
   {
     title: 'the last bytes of the log',
     minKept: 1,
-    damage: (folder, { log }) => flip(join(folder, log), -10),
+    damage: (folder, { log }) => {
+      flip(join(folder, log), -10)
+    },
   },
-  { title: 'half the log', minKept: 1, damage: (folder, { log }) => halve(join(folder, log)) },
-  { title: 'a log of zeros', minKept: 1, damage: (folder, { log }) => zero(join(folder, log)) },
-  { title: 'a log that is missing', minKept: 1, damage: (folder, { log }) => rmSync(join(folder, log)) },
+  {
+    title: 'half the log',
+    minKept: 1,
+    damage: (folder, { log }) => {
+      halve(join(folder, log))
+    },
+  },
+  {
+    title: 'a log of zeros',
+    minKept: 1,
+    damage: (folder, { log }) => {
+      zero(join(folder, log))
+    },
+  },
+  {
+    title: 'a log that is missing',
+    minKept: 1,
+    damage: (folder, { log }) => {
+      rmSync(join(folder, log))
+    },
+  },
   {
     title: 'a bit of the manifest',
     minKept: COUNT,
-    damage: (folder, { manifest }) => flip(join(folder, manifest), 20 / 1000),
+    damage: (folder, { manifest }) => {
+      flip(join(folder, manifest), 20 / 1000)
+    },
   },
   {
     title: 'a manifest of zeros',
     minKept: COUNT,
-    damage: (folder, { manifest }) => zero(join(folder, manifest)),
+    damage: (folder, { manifest }) => {
+      zero(join(folder, manifest))
+    },
   },
   {
     title: 'a manifest that is missing',
     minKept: COUNT,
-    damage: (folder, { manifest }) => rmSync(join(folder, manifest)),
+    damage: (folder, { manifest }) => {
+      rmSync(join(folder, manifest))
+    },
   },
   {
     title: 'a pointer to nowhere',
     minKept: COUNT,
-    damage: folder => writeFileSync(join(folder, 'CURRENT'), 'xx'),
+    damage: folder => {
+      writeFileSync(join(folder, 'CURRENT'), 'xx')
+    },
   },
-  { title: 'a pointer that is missing', minKept: COUNT, damage: folder => rmSync(join(folder, 'CURRENT')) },
+  {
+    title: 'a pointer that is missing',
+    minKept: COUNT,
+    damage: folder => {
+      rmSync(join(folder, 'CURRENT'))
+    },
+  },
   {
     title: 'a file of somebody else',
     minKept: COUNT,
-    damage: folder => writeFileSync(join(folder, '999999.ldb'), 'x'),
+    damage: folder => {
+      writeFileSync(join(folder, '999999.ldb'), 'x')
+    },
   },
   {
     title: 'a note of what was acknowledged that is none',
     minKept: COUNT,
-    damage: folder => writeFileSync(join(folder, '..', 'acknowledged'), 'x'),
+    damage: folder => {
+      writeFileSync(join(folder, '..', 'acknowledged'), 'x')
+    },
   },
   {
     title: 'an empty folder',

@@ -44,6 +44,7 @@ await t.test('numbers go on under their epoch as long as none can be given out t
     { state: { ...STATE, isSynced: false } },
     { state: { ...STATE, boot: 'another' } },
     { state: null, foundSeq: 0, acknowledgedSeq: 0 },
+    { state: null, foundSeq: 0, acknowledgedSeq: null },
   ]) {
     t.equal(reasonForNewEpoch({ ...FOUND, ...change }), null, JSON.stringify(change))
   }
@@ -54,6 +55,7 @@ await t.test('otherwise a new epoch begins, and it is said why', t => {
   for (const [change, reason] of [
     [{ acknowledgedSeq: 11 }, /acknowledged are not there/],
     [{ foundSeq: 11, acknowledgedSeq: 12 }, /acknowledged are not there/],
+    [{ acknowledgedSeq: null }, /nothing says/],
     [{ state: null }, /state is not there/],
     [{ state: null, foundSeq: 0 }, /acknowledged are not there/],
     [{ wasRepaired: true }, /put together again/],

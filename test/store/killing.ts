@@ -28,7 +28,7 @@ export interface Said {
  * @param before A program that runs it, with its arguments.
  */
 export function startPublisher(work: Work, before: readonly string[] = [], env = {}): ChildProcess {
-  const [program = process.execPath, ...args] = [...before, process.execPath, PUBLISHER, JSON.stringify(work)]
+  const [program, ...args] = [...before, process.execPath, PUBLISHER, JSON.stringify(work)]
   // tap has every node load things of its own.
   return spawn(program, args, {
     env: { PATH: process.env.PATH, ...env },

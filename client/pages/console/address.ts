@@ -3,7 +3,7 @@
 
 /** What is shown. */
 export interface View {
-  /** A channel, or the empty string for the whole bus. */
+  /** A channel, `a/` for everything below `a`, or the empty string for the whole bus. */
   readonly channel: string
   /** Patterns; empty for no filter. */
   readonly type: string

@@ -1,6 +1,7 @@
 // The channel that is shown: reads it with the client library, from its last messages on, for as long as it is shown, and
 // with the filters that are set. One connection at a time.
 
+import { isTree } from '../../../src/matcher.ts'
 import type { Client, Subscription } from '../../index.ts'
 import type { View } from './address.ts'
 import { find, put } from './elements.ts'
@@ -64,7 +65,7 @@ export class ChannelPanel {
     // Not while somebody types there: what stands there is what is shown.
     if (this.#type.value.trim() !== view.type) this.#type.value = view.type
     if (this.#sender.value.trim() !== view.sender) this.#sender.value = view.sender
-    this.#messages.clear(view.channel === '')
+    this.#messages.clear(isTree(view.channel))
     void this.#read(view)
   }
 
@@ -98,7 +99,11 @@ export class ChannelPanel {
         },
       })
       this.#subscription = subscription
-      for await (const message of subscription) this.#messages.add(message)
+      for await (const message of subscription) {
+        // One message may have been on its way here when it was closed.
+        if (this.#subscription !== subscription) return
+        this.#messages.add(message)
+      }
     } catch (error) {
       say(formatError(error), false)
     }

@@ -1,5 +1,6 @@
 // The folded box with the commands for a shell, each with a button that copies it.
 
+import { isTree } from '../../../src/matcher.ts'
 import type { View } from './address.ts'
 import { publishCommand, type Payload, type Server, subscribeCommand } from './curl.ts'
 import { find, make, put } from './elements.ts'
@@ -25,7 +26,8 @@ export class Commands {
   /** @param payload What the publish command is to send. */
   update(view: View, payload: Payload): void {
     put(this.#subscribe, subscribeCommand(this.#server, view))
-    put(this.#publish, publishCommand(this.#server, view.channel || 'NAME', payload))
+    const channel = isTree(view.channel) ? `${view.channel}NAME` : view.channel
+    put(this.#publish, publishCommand(this.#server, channel, payload))
   }
 }
 

@@ -1,6 +1,7 @@
 // The live console: what the server counts, and the messages of the channel that somebody chose. It reads the same public
 // URLs as everybody else and the statistics stream, over two connections at most.
 
+import { isTree } from '../../../src/matcher.ts'
 import { connect } from '../../index.ts'
 import { addressOf, readView, type View } from './address.ts'
 import { BusState } from './bus-state.ts'
@@ -57,7 +58,7 @@ function show(): void {
   panel.show(view)
   list.mark(view?.channel ?? null)
   overview.mark(view?.channel === '')
-  if (view !== null) publisher.aim(view.channel)
+  if (view !== null) publisher.aim(isTree(view.channel) ? '' : view.channel)
   updateCommands()
   document.title = `${view === null ? '' : `${view.channel || 'The whole bus'} · `}msgbus console`
 }

@@ -84,20 +84,28 @@ export class Directory {
     writeFileSync(join(this.path, 'process'), `${process.pid}\n`)
   }
 
-  /** Number of the last message that was acknowledged, as far as it is noted; 0 if it is not. */
-  get acknowledgedSeq(): number {
+  /** Number of the last message that was acknowledged; null if nothing says it. */
+  get acknowledgedSeq(): number | null {
     const note = Buffer.alloc(NOTE_BYTES)
     const byteCount = readSync(this.#note, note, 0, NOTE_BYTES, 0)
     const isWhole = byteCount === NOTE_BYTES && crc32(note.subarray(0, 8)) === note.readUInt32BE(8)
-    return isWhole ? note.readDoubleBE(0) : 0
+    return isWhole ? note.readDoubleBE(0) : null
   }
 
-  /** Notes it, at once and without a sync: the note survives the process, and shows damage that hides the last messages. */
-  set acknowledgedSeq(seq: number) {
+  /**
+   * Notes that this one was acknowledged, at once and without a sync: the note is to survive the process, and to show damage
+   * that hides the last messages.
+   */
+  noteAcknowledged(seq: number): void {
     const note = Buffer.allocUnsafe(NOTE_BYTES)
     note.writeDoubleBE(seq, 0)
     note.writeUInt32BE(crc32(note.subarray(0, 8)), 8)
     writeSync(this.#note, note, 0, NOTE_BYTES, 0)
+  }
+
+  /** Makes sure that there is a note, whatever it says later, when the machine has stopped. */
+  async syncNote(): Promise<void> {
+    await syncDescriptor(this.#note)
   }
 
   /** Makes the names of new files in the engine's folder survive a power cut. Asks the disk only if there may be new ones. */

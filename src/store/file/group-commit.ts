@@ -13,13 +13,13 @@ const MAX_WAITING_BYTES = 64 * 2 ** 20
 interface Member<Item, Result> {
   readonly items: readonly Item[]
   readonly byteCount: number
-  resolve(results: readonly Result[]): void
-  reject(error: unknown): void
+  readonly resolve: (results: readonly Result[]) => void
+  readonly reject: (error: unknown) => void
 }
 
 export class GroupCommit<Item extends { readonly byteCount: number }, Result> {
   readonly #write: (items: readonly Item[]) => Promise<readonly Result[]>
-  #waiting: Member<Item, Result>[] = []
+  readonly #waiting: Member<Item, Result>[] = []
   #waitingBytes = 0
   #running: Promise<void> | null = null
 

@@ -27,7 +27,7 @@ export interface JournalOptions {
   readonly syncIntervalMs: number | null
   readonly log: Log
   /** Called for each message, in order, as soon as it is kept. */
-  onKept(message: Message): void
+  readonly onKept: (message: Message) => void
 }
 
 /** What is to be one row. */
@@ -52,13 +52,14 @@ export class Journal {
   #isDirty = false
   #isFull = false
   #hasFailed = false
-  #syncTimer: NodeJS.Timeout | undefined
+  readonly #syncTimer: NodeJS.Timeout | undefined
   #roomTimer: NodeJS.Timeout | undefined
 
   constructor(options: JournalOptions) {
     this.#options = options
     const { syncIntervalMs } = options
-    if (syncIntervalMs !== null) this.#syncTimer = setInterval(this.#sync, syncIntervalMs).unref()
+    if (syncIntervalMs !== null)
+      this.#syncTimer = setInterval(() => void this.#sync(), syncIntervalMs).unref()
   }
 
   /**
@@ -116,7 +117,7 @@ export class Journal {
       this.#isDirty ||= !isSynced
       await engine.write(change, isSynced)
       if (isSynced) await directory.sync()
-      directory.acknowledgedSeq = lastSeq
+      directory.noteAcknowledged(lastSeq)
     } catch (error) {
       throw this.#fail(error)
     }
@@ -151,7 +152,7 @@ export class Journal {
     if (error instanceof EngineFault && error.kind === 'full') {
       this.#isFull = true
       log.write('error', 'store.full', { directory: directory.path })
-      this.#roomTimer = setTimeout(this.#checkRoom, ROOM_CHECK_MS).unref()
+      this.#roomTimer = setTimeout(() => void this.#checkRoom(), ROOM_CHECK_MS).unref()
       return full(error)
     }
     // [fsync(2)] Once it has failed, the system may have forgotten what it could not write: a later success means nothing.
@@ -175,7 +176,7 @@ export class Journal {
         return
       }
     }
-    this.#roomTimer = setTimeout(this.#checkRoom, ROOM_CHECK_MS).unref()
+    this.#roomTimer = setTimeout(() => void this.#checkRoom(), ROOM_CHECK_MS).unref()
   }
 
   readonly #sync = async (): Promise<void> => {

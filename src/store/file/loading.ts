@@ -51,7 +51,7 @@ export async function load(options: LoadOptions): Promise<Loaded> {
   }
   const { damagedSeq, damagedCount } = loader
   const { acknowledgedSeq } = directory
-  const lastSeq = Math.max(history.lastSeq, state?.lastSeq ?? 0, acknowledgedSeq)
+  const lastSeq = Math.max(history.lastSeq, state?.lastSeq ?? 0, acknowledgedSeq ?? 0)
   if (damagedCount > 0) log.write('error', 'store.corrupt', { directory: directory.path, damagedCount })
   const reason = reasonForNewEpoch({ state, foundSeq: history.lastSeq, acknowledgedSeq, wasRepaired })
   if (reason !== null) {
@@ -71,7 +71,8 @@ export async function load(options: LoadOptions): Promise<Loaded> {
     boot: currentBoot(),
   })
   await engine.write({ rows: [], deleted: [], state: opened }, true)
-  directory.acknowledgedSeq = lastSeq
+  directory.noteAcknowledged(lastSeq)
+  await directory.syncNote()
   return { sequence, history, rows }
 }
 

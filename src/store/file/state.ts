@@ -54,8 +54,8 @@ export interface Findings {
   readonly state: State | null
   /** Number of the last message that is there. */
   readonly foundSeq: number
-  /** Number of the last message that was acknowledged, as far as it was noted. */
-  readonly acknowledgedSeq: number
+  /** Number of the last message that was acknowledged, null if nothing says it. */
+  readonly acknowledgedSeq: number | null
   readonly wasRepaired: boolean
 }
 
@@ -70,6 +70,8 @@ export function reasonForNewEpoch({
   wasRepaired,
 }: Findings): string | null {
   const lastSeq = Math.max(foundSeq, state?.lastSeq ?? 0)
+  if (acknowledgedSeq === null)
+    return lastSeq === 0 ? null : 'nothing says which message was acknowledged last'
   if (lastSeq < acknowledgedSeq) return 'messages that were acknowledged are not there any more'
   if (state === null) return lastSeq === 0 ? null : 'its own state is not there any more'
   if (wasRepaired) return 'it had to be put together again'

@@ -4,7 +4,6 @@ import t from 'tap'
 import {
   give,
   hasLines,
-  hasState,
   lines,
   openBrowsers,
   openChat,
@@ -12,8 +11,6 @@ import {
   openRoom,
   pendingLines,
   say,
-  showsLine,
-  takeName,
   texts,
 } from './chat-page.ts'
 
@@ -44,47 +41,6 @@ await t.test('refusals in the chat page', async t => {
       await hasLines(page, 2)
       t.same(await texts(page), ['goes on', 'goes on'])
     }
-  })
-
-  await t.test('a file that is far too large does not hold up what follows', async t => {
-    const { pages } = await openChat(t, browsers)
-    for (const page of Object.values(pages)) {
-      await page.evaluate(`{
-        const files = new DataTransfer()
-        files.items.add(new File([new Uint8Array(40_000_000)], 'huge.bin', { type: 'application/zip' }))
-        document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: files, bubbles: true, cancelable: true }))
-      }`)
-      await pendingLines(page).getByText('huge.bin').waitFor()
-      await say(page, 'goes on')
-      // Firefox may learn no more than that the connection breaks off.
-      await pendingLines(page)
-        .getByText(/^not sent: /)
-        .waitFor()
-      await lines(page).last().getByText('goes on').waitFor()
-      await page.getByRole('button', { name: 'Discard' }).click()
-    }
-  })
-
-  await t.test('a server with a password knows people by the name they logged in with', async t => {
-    const bus = await openChatBus(t, { password: 'open sesame' })
-    for (const name of NAMES) {
-      const credentials = { username: name, password: 'open sesame' }
-      const context = await browsers[name].newContext({ httpCredentials: credentials })
-      t.teardown(() => context.close())
-      const page = await context.newPage()
-      await page.goto(bus.url)
-      await hasState(page, 'Connected')
-      await takeName(page, 'Ann')
-      await say(page, `from ${name}`)
-      await showsLine(page, `from ${name}`, 'You')
-    }
-    const context = await browsers.firefox.newContext({
-      httpCredentials: { username: 'reader', password: 'open sesame' },
-    })
-    t.teardown(() => context.close())
-    const page = await context.newPage()
-    await page.goto(bus.url)
-    for (const name of NAMES) await showsLine(page, `from ${name}`, name)
   })
 
   await t.test('a room that cannot be is said so', async t => {

@@ -61,24 +61,30 @@ export async function pixelAt(page: Page, x: number, y: number): Promise<Color> 
   return [red, green, blue]
 }
 
-/** Waits until a pixel is about of a color; throws if it is not. Paint is no event, so this looks again and again. */
+/** Waits until a pixel is about of a color; throws if it is not. */
 export async function untilPixel(page: Page, x: number, y: number, color: Color): Promise<void> {
-  const deadline = Date.now() + MAX_WAIT_MS
-  for (;;) {
-    const found = await pixelAt(page, x, y)
-    // JPEG rounds.
-    if (found.every((value, at) => Math.abs(value - (color[at] ?? 0)) < 8)) return
-    if (Date.now() > deadline)
-      throw new Error(`Waited too long for ${color.join()} at ${x},${y}: found ${found.join()}`)
-  }
+  await untilColor(`${x},${y}`, color, () => pixelAt(page, x, y))
 }
 
-/** Waits until the middle of an element is about of a color. */
+/** Waits until an element is shown whose middle is about of a color; the page may put another one in its place. */
 export async function untilElement(element: Locator, color: Color): Promise<void> {
-  const box = await element.boundingBox()
-  if (box === null) throw new Error('Cannot find the middle of an element that is not shown')
-  const [x, y] = [Math.floor(box.x + box.width / 2), Math.floor(box.y + box.height / 2)]
-  await untilPixel(element.page(), x, y, color)
+  await untilColor(String(element), color, async () => {
+    const box = await element.boundingBox()
+    if (box === null) return null
+    return pixelAt(element.page(), Math.floor(box.x + box.width / 2), Math.floor(box.y + box.height / 2))
+  })
+}
+
+/** Paint is no event, so this looks again and again. */
+async function untilColor(place: string, color: Color, look: () => Promise<Color | null>): Promise<void> {
+  const deadline = Date.now() + MAX_WAIT_MS
+  for (;;) {
+    const found = await look()
+    // JPEG rounds.
+    if (found?.every((value, at) => Math.abs(value - (color[at] ?? 0)) < 8) === true) return
+    if (Date.now() > deadline)
+      throw new Error(`Waited too long for ${color.join()} at ${place}: found ${found?.join() ?? 'nothing'}`)
+  }
 }
 
 function launch(name: BrowserName): Promise<Browser> {

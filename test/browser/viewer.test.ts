@@ -213,9 +213,7 @@ for (const name of browserNames) {
 }
 
 async function untilPicture(page: Page, color: Parameters<typeof untilElement>[1]): Promise<void> {
-  const picture = page.locator('main > img')
-  await picture.waitFor()
-  await untilElement(picture, color)
+  await untilElement(page.locator('main > img'), color)
 }
 
 function svg(color: string): string {

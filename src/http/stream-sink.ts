@@ -42,11 +42,15 @@ export interface SinkHost {
 
 const EMPTY = new Uint8Array(0)
 
+// A socket takes so much without a word (Node 20: 16 KiB).
+const MAX_UNNOTICED_BYTES = 64 * 1024
+
 export class StreamSink implements Sink, Pace {
-  readonly #options: StreamSinkOptions
+  // These two first: with thousands of readers each line of memory touched per message is one more that no cache holds.
   readonly #socket: Socket
-  // A field of its own: with thousands of readers each object touched per message is one more that no cache holds.
-  readonly #repeatsLast: boolean
+  // True while whatever comes is just written, and the socket says when that was too much.
+  #isPlain: boolean
+  readonly #options: StreamSinkOptions
   #isLagging = false
   #skippedCount = 0
   #latest: Message | null = null
@@ -57,9 +61,10 @@ export class StreamSink implements Sink, Pace {
   #isCutOff = false
 
   constructor(options: StreamSinkOptions) {
-    this.#options = options
     this.#socket = options.socket
-    this.#repeatsLast = options.repeatsLast
+    this.#isPlain = false
+    this.#options = options
+    this.#settle()
   }
 
   get pace(): Pace {
@@ -76,12 +81,25 @@ export class StreamSink implements Sink, Pace {
 
   skip(count: number): void {
     this.#skippedCount += count
+    this.#settle()
   }
 
   write(batch: Batch): void {
+    if (!this.#isPlain) this.#writeWithCare(batch)
+    else if (!this.#socket.write(batch.bytes)) this.#lookAfter()
+  }
+
+  #writeWithCare(batch: Batch): void {
     if (this.#socket.writableLength !== 0 && !this.#takes(batch)) return
     this.#put(this.#skippedCount === 0 ? batch.bytes : this.#withNotice(batch))
-    if (this.#repeatsLast) this.#last = batch.messages.at(-1) ?? null
+    if (this.#options.repeatsLast) this.#last = batch.messages.at(-1) ?? null
+    this.#settle()
+  }
+
+  #settle(): void {
+    const { slow, repeatsLast, host } = this.#options
+    const isSimple = slow !== 'latest' && !repeatsLast && host.maxBacklogBytes >= MAX_UNNOTICED_BYTES
+    this.#isPlain = isSimple && !this.#isLagging && this.#skippedCount === 0
   }
 
   /**
@@ -100,7 +118,7 @@ export class StreamSink implements Sink, Pace {
     this.#hasPinged = false
     if (isActive) this.#pingCount = 0
     if (isActive || hasPinged) return
-    const bytes = this.#repeatsLast ? this.#lastBytes() : this.#pingBytes()
+    const bytes = this.#options.repeatsLast ? this.#lastBytes() : this.#pingBytes()
     if (bytes === null) return
     this.#put(bytes)
     this.#hasPinged = true
@@ -132,7 +150,11 @@ export class StreamSink implements Sink, Pace {
   // Only what the socket takes for more than it should hold is looked after at once. The rest may be under way already
   // (over TLS it always is), and is met by the next message or beat.
   #put(bytes: Uint8Array): void {
-    if (!this.#socket.write(bytes) && this.#socket.writableLength !== 0) this.#watch()
+    if (!this.#socket.write(bytes)) this.#lookAfter()
+  }
+
+  #lookAfter(): void {
+    if (this.#socket.writableLength !== 0) this.#watch()
   }
 
   #takes(batch: Batch): boolean {
@@ -162,6 +184,7 @@ export class StreamSink implements Sink, Pace {
   #watch(): void {
     if (this.#isLagging) return
     this.#isLagging = true
+    this.#isPlain = false
     this.#socket.setTimeout(this.#options.host.writeTimeoutMs / 2)
     this.#awaitDrain()
   }
@@ -180,10 +203,11 @@ export class StreamSink implements Sink, Pace {
     }
     this.#isLagging = false
     this.#socket.setTimeout(0)
+    this.#settle()
     const latest = this.#latest
     if (latest === null) return
     this.#latest = null
-    if (this.#repeatsLast) this.#last = latest
+    if (this.#options.repeatsLast) this.#last = latest
     const bytes = this.#options.encoder.encode(latest, this.#skippedCount)
     this.#skippedCount = 0
     if (bytes !== null) this.#put(bytes)

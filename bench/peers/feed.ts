@@ -1,0 +1,132 @@
+// The publisher of a benchmark: one connection, which waits for each acknowledgement, keeps some unanswered, keeps to a rate, or
+// sends everything in one request. What it sends is bounded in time and count.
+
+import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Course, numbered, type Reader } from './course.ts'
+import { openSocket, type Target } from './crowd.ts'
+
+// What of an acknowledgement may still be missing.
+const MAX_ACKNOWLEDGEMENT_BYTES = 64
+const STALL_MS = 20_000
+
+export interface Channel {
+  readonly name: string
+  readonly course: Course
+}
+
+export class Feed {
+  readonly #socket: Socket
+  readonly #target: Target
+  readonly #bodyBytes: number
+  #sentCount = 0
+  #answerCount = 0
+  #rest = ''
+  #onAnswer: (() => void) | null = null
+
+  private constructor(socket: Socket, target: Target, bodyBytes: number) {
+    this.#socket = socket
+    this.#target = target
+    this.#bodyBytes = bodyBytes
+    socket.on('data', (bytes: Buffer) => {
+      this.#take(bytes.toString('latin1'))
+    })
+  }
+
+  static async open(target: Target, bodyBytes: number): Promise<Feed> {
+    const feed = new Feed(await openSocket(target), target, bodyBytes)
+    const { bytes, answerCount } = target.wire.greeting
+    feed.#sentCount = answerCount
+    if (answerCount > 0) feed.#socket.write(bytes)
+    await feed.#until(() => feed.#answerCount === feed.#sentCount)
+    return feed
+  }
+
+  #take(text: string): void {
+    const all = this.#rest + text
+    let end = 0
+    for (const { index, 0: found } of all.matchAll(this.#target.wire.acknowledgement)) {
+      this.#answerCount++
+      end = index + found.length
+    }
+    this.#rest = all.slice(Math.max(end, all.length - MAX_ACKNOWLEDGEMENT_BYTES))
+    this.#onAnswer?.()
+  }
+
+  /** One message at a time: each has arrived with `witness` and is acknowledged before the next is sent. */
+  async oneAtATime(channel: Channel, witness: Reader, count: number): Promise<void> {
+    witness.onMessage = () => this.#onAnswer?.()
+    for (let left = count; left > 0; left--) {
+      const number = this.#send(channel)
+      await this.#until(() => this.#answerCount >= this.#sentCount && witness.lastNumber >= number)
+    }
+    witness.onMessage = null
+  }
+
+  /** As fast as the server acknowledges, with `window` messages unanswered. */
+  async flood(next: () => Channel, window: number, forMs: number): Promise<void> {
+    const deadlineMs = performance.now() + forMs
+    while (performance.now() < deadlineMs) {
+      this.#socket.cork()
+      while (this.#sentCount - this.#answerCount < window) this.#send(next())
+      this.#socket.uncork()
+      await this.#until(() => this.#sentCount - this.#answerCount < window)
+    }
+    await this.#until(() => this.#answerCount >= this.#sentCount)
+  }
+
+  /** So many messages a second, whether they are acknowledged or not. */
+  async pace(channel: Channel, perSecond: number, forMs: number): Promise<void> {
+    const startMs = performance.now()
+    for (let number = 0; (number * 1000) / perSecond < forMs; number++) {
+      await sleep(Math.max(0, startMs + (number * 1000) / perSecond - performance.now()))
+      this.#send(channel)
+    }
+    await this.#until(() => this.#answerCount >= this.#sentCount)
+  }
+
+  /** Everything in one request, at most `window` messages ahead of `witness`. */
+  async stream(channel: Channel, witness: Reader, window: number, forMs: number): Promise<void> {
+    const { stream } = this.#target.wire
+    if (stream === null) throw new TypeError('Cannot stream: this server takes one message at a time')
+    witness.onMessage = () => this.#onAnswer?.()
+    this.#socket.write(stream.begin(channel.name))
+    const deadlineMs = performance.now() + forMs
+    while (performance.now() < deadlineMs) {
+      this.#socket.cork()
+      let number = witness.lastNumber
+      while (number - witness.lastNumber < window) {
+        number = channel.course.sends()
+        this.#socket.write(stream.part(numbered(number, this.#bodyBytes)))
+      }
+      this.#socket.uncork()
+      await this.#until(() => number - witness.lastNumber < window / 2)
+    }
+    witness.onMessage = null
+  }
+
+  #send({ name, course }: Channel): number {
+    const number = course.sends()
+    this.#sentCount++
+    this.#socket.write(this.#target.wire.publish(name, numbered(number, this.#bodyBytes)))
+    return number
+  }
+
+  async #until(isTrue: () => boolean): Promise<void> {
+    while (!isTrue()) {
+      await new Promise<void>((resolve, reject) => {
+        const deadline = setTimeout(() => {
+          reject(new Error(`Cannot go on: ${this.#sentCount - this.#answerCount} messages are unanswered`))
+        }, STALL_MS)
+        this.#onAnswer = () => {
+          clearTimeout(deadline)
+          resolve()
+        }
+      })
+    }
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+}

@@ -1,0 +1,22 @@
+// The bytes of clients that speak HTTP/1.1: requests on kept connections.
+
+import type { Wire } from './contender.ts'
+
+const HOST = 'Host: 127.0.0.1\r\n'
+
+/** @param accept What the subscriber asks for, or an empty string. */
+export function getRequest(path: string, accept: string): Buffer {
+  return Buffer.from(`GET ${path} HTTP/1.1\r\n${HOST}${accept === '' ? '' : `Accept: ${accept}\r\n`}\r\n`)
+}
+
+export function postRequest(path: string, body: Buffer): Buffer {
+  const head = `POST ${path} HTTP/1.1\r\n${HOST}Content-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n`
+  return Buffer.concat([Buffer.from(head, 'latin1'), body])
+}
+
+/** What all HTTP servers have in common. */
+export const HTTP: Pick<Wire, 'subscribed' | 'greeting' | 'acknowledgement'> = {
+  subscribed: '\r\n\r\n',
+  greeting: { bytes: Buffer.alloc(0), answerCount: 0 },
+  acknowledgement: /HTTP\/1\.1 20\d /g,
+}

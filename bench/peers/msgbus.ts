@@ -1,0 +1,47 @@
+// msgbus as it is started by anybody: no option but the port.
+
+import { copyFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { startServer } from '../process.ts'
+import type { Contender } from './contender.ts'
+import { getRequest, HTTP, postRequest } from './http-wire.ts'
+
+const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url))
+const BOUNDARY = 'bench'
+
+/** @param name Told apart from other ways to start it. @param extra Further arguments of the program. */
+export function msgbus(name: string, extra: readonly string[]): Contender {
+  return {
+    name,
+    needs: null,
+    speaksTls: true,
+    wire: {
+      ...HTTP,
+      subscribe: channel => getRequest(`/msgbus/${channel}`, ''),
+      publish: (channel, body) => postRequest(`/msgbus/${channel}`, body),
+      stream: {
+        begin: channel =>
+          Buffer.from(
+            `POST /msgbus/${channel} HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n` +
+              `Content-Type: multipart/x-mixed-replace; boundary=${BOUNDARY}\r\n\r\n${chunk(Buffer.from(`--${BOUNDARY}\r\n`)).toString()}`,
+          ),
+        part: body => {
+          const head = `Content-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n`
+          return chunk(
+            Buffer.concat([Buffer.from(head, 'latin1'), body, Buffer.from(`\r\n--${BOUNDARY}\r\n`)]),
+          )
+        },
+      },
+    },
+    start: ({ folder, pemFile }) => {
+      if (pemFile === null) return startServer([CLI, '-p', '0', ...extra])
+      const ownFile = `${folder}/server.pem`
+      copyFileSync(pemFile, ownFile)
+      return startServer([CLI, '-p', '0', '-c', ownFile, '-P', '0', ...extra], { scheme: 'https' })
+    },
+  }
+}
+
+function chunk(bytes: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')])
+}

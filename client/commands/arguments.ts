@@ -78,7 +78,8 @@ function check(rows: readonly OptionRow[], { rawName, value, inlineValue }: Opti
   const { name, placeholder, dashed } = row
   if (placeholder === undefined && value !== undefined)
     throw new UsageError(`Cannot use option "--${name}": it takes no value`)
-  if (placeholder !== undefined && value === undefined)
+  // An empty one stands for a variable of the shell that is not set.
+  if (placeholder !== undefined && (value === undefined || value === ''))
     throw new UsageError(`Cannot use option "--${name}": expected ${placeholder} behind it, found nothing`)
   if (inlineValue === false && /^-./.test(value) && dashed?.test(value) !== true) {
     const wanted = `${placeholder ?? ''} (one that begins with "-" is written --${name}=${placeholder ?? ''})`

@@ -17,9 +17,17 @@ export class CommandError extends Error {
   override readonly name = 'CommandError'
 }
 
-/** What the system says, as a code if it has one. */
+/** What the system calls an error; undefined if it does not. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
+}
+
+/** What the system says, in words: `no such file or directory (ENOENT)`. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const { code } = error as NodeJS.ErrnoException
-  return code ?? error.message
+  const code = codeOf(error)
+  if (code === undefined) return error.message
+  // Of "ENOENT: no such file or directory, open '/x'", who asks has said the rest.
+  const [, words] = /^[A-Z0-9]+: ([^,]+)/.exec(error.message) ?? []
+  return words === undefined ? code : `${words} (${code})`
 }

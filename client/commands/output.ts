@@ -2,7 +2,7 @@
 // no error of anybody.
 
 import type { WriteStream } from 'node:tty'
-import { CommandError, reasonOf } from './command-error.ts'
+import { codeOf, CommandError, reasonOf } from './command-error.ts'
 
 /** Nobody reads the output any more. */
 export class OutputClosed extends Error {
@@ -41,5 +41,5 @@ export class Output {
 }
 
 function isClosed(error: Error): boolean {
-  return ['EPIPE', 'ERR_STREAM_DESTROYED', 'ECONNRESET'].includes(reasonOf(error))
+  return ['EPIPE', 'ERR_STREAM_DESTROYED', 'ECONNRESET'].includes(codeOf(error) ?? '')
 }

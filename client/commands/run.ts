@@ -12,6 +12,7 @@ import {
   UsageError,
 } from './command-error.ts'
 import { helpText } from './help.ts'
+import { hintFor } from './hints.ts'
 import { Output, OutputClosed } from './output.ts'
 import { printable } from './printable.ts'
 
@@ -66,9 +67,8 @@ function followStop(): AbortSignal {
 
 function lineOf(error: unknown, { title }: Command): string {
   if (error instanceof UsageError) return `${error.message}; see ${title} --help`
-  if (error instanceof MsgbusError && error.code === 'MSGBUS_PASSWORD')
-    return `${error.message} (a URL may hold it: http://name:password@…)`
-  if (error instanceof MsgbusError || error instanceof CommandError) return error.message
+  if (error instanceof MsgbusError) return `${error.message}${hintFor(error)}`
+  if (error instanceof CommandError) return error.message
   return `a fault of this program: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`
 }
 

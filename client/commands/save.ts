@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { extension } from 'mime-types'
 import { parseCursor } from '../../src/cursor.ts'
 import type { ReceivedMessage } from '../index.ts'
-import { CommandError, reasonOf } from './command-error.ts'
+import { codeOf, CommandError, reasonOf } from './command-error.ts'
 import { quote } from './printable.ts'
 
 // With number and extension below the 255 bytes that a name may have.
@@ -65,7 +65,7 @@ export class MessageFolder {
       }
       return true
     } catch (error) {
-      if (!isOurs && reasonOf(error) === 'EEXIST') return false
+      if (!isOurs && codeOf(error) === 'EEXIST') return false
       // Half a message is none.
       if (isOurs) await rm(path, { force: true })
       throw new CommandError(`Cannot save ${quote(name)}: ${reasonOf(error)}`, { cause: error })

@@ -1,6 +1,7 @@
 // Shows the content of a line. Nothing of it ever runs: text is text, links are made of it one by one, files can be
 // saved but not opened in this origin, documents lie in a frame without any permission.
 
+import type { ReceivedMessage } from '../client/index.ts'
 import { renderBody } from '../client/render.ts'
 import type { Content } from './content.ts'
 import { describeBytes, make } from './page.ts'
@@ -31,16 +32,22 @@ export function showContent(content: Content, options: BodyOptions): BodyView {
       return showPicture(content.blob, content.fileName, options)
     case 'file':
       return showFile(content.blob, content.fileName)
-    case 'document': {
-      const rendering = renderBody(content.message, document)
-      rendering.element.title = `Document from ${options.from}`
-      return {
-        elements: [rendering.element],
-        release: () => {
-          rendering.release()
-        },
-      }
-    }
+    case 'document':
+      return showDocument(content.message, content.fileName, options)
+  }
+}
+
+function showDocument(message: ReceivedMessage, fileName: string | null, { from }: BodyOptions): BodyView {
+  const rendering = renderBody(message, document)
+  rendering.element.title = `Document from ${from}`
+  // Without its scripts there may be nothing to see in the frame.
+  const file = fileName === null ? null : showFile(message.blob(), fileName)
+  return {
+    elements: [rendering.element, ...(file?.elements ?? [])],
+    release: () => {
+      rendering.release()
+      file?.release()
+    },
   }
 }
 

@@ -8,8 +8,8 @@ export type Content =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'picture'; readonly blob: Blob; readonly fileName: string }
   | { readonly kind: 'file'; readonly blob: Blob; readonly fileName: string }
-  /** HTML and SVG: shown in a frame that may do nothing. */
-  | { readonly kind: 'document'; readonly message: ReceivedMessage }
+  /** HTML and SVG: shown in a frame that may do nothing; a file's name is null for what was sent as it is. */
+  | { readonly kind: 'document'; readonly message: ReceivedMessage; readonly fileName: string | null }
 
 // What browsers show in an `<img>`, SVG apart.
 const PICTURE = /^image\/(?!svg)/
@@ -19,7 +19,7 @@ const DOCUMENTS: readonly string[] = ['text/html', 'application/xhtml+xml', 'ima
 export function contentOf(message: ReceivedMessage): Content {
   const essence = essenceOf(message.type)
   const { fileName } = readMarks(message.type)
-  if (DOCUMENTS.includes(essence)) return { kind: 'document', message }
+  if (DOCUMENTS.includes(essence)) return { kind: 'document', message, fileName }
   if (PICTURE.test(essence)) return contentOfFile(message.blob(), essence, fileName)
   if (TEXT.test(essence) && fileName === null) return { kind: 'text', text: message.text() }
   return contentOfFile(message.blob(), essence, fileName)

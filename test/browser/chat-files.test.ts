@@ -111,6 +111,18 @@ await t.test('files in the chat page', async t => {
     }
   })
 
+  await t.test('a page that is sent as a file is shown, and can be saved under its name', async t => {
+    const { pages } = await openChat(t, browsers)
+    const bytes = Buffer.from('<p>page</p>')
+    await give(pages.chromium, 'drop', { name: 'a page.html', type: 'text/html', bytes })
+    for (const page of Object.values(pages)) {
+      const link = lines(page).locator('a.file')
+      await link.getByText('11 bytes').waitFor()
+      t.equal(await link.getAttribute('download'), 'a page.html')
+      await page.frameLocator('.lines iframe').getByText('page').waitFor()
+    }
+  })
+
   await t.test('what is no picture after all is a file', async t => {
     const { bus, pages } = await openChat(t, browsers)
     publish(bus, 'chatdemo', 'image/png', 'not a picture')

@@ -109,6 +109,37 @@ await t.test('the looks of the chat page', async t => {
     })
   }
 
+  await t.test(
+    'on a phone the first room, the field for another and its button are seen at once',
+    async t => {
+      const bus = await openChatBus(t)
+      for (const name of NAMES) {
+        const page = await openLook(t, browsers, name, bus.url, { size: 'phone', colorScheme: 'light' })
+        // What is scrolled out of a strip is no less there for the driver.
+        const hidden = "document.querySelector('nav').scrollWidth - document.querySelector('nav').clientWidth"
+        t.equal(await page.evaluate(hidden), 0, name)
+      }
+    },
+  )
+
+  await t.test('a long name leaves the time in one piece, and an empty line is seen', async t => {
+    const bus = await openChatBus(t)
+    publish(bus, 'chatdemo', 'text/plain', 'one', 'Ann')
+    publish(bus, 'chatdemo', 'text/plain', '', 'x'.repeat(200))
+    for (const name of NAMES) {
+      const page = await openLook(t, browsers, name, bus.url, { size: 'phone', colorScheme: 'light' })
+      await hasLines(page, 2)
+      for (const part of ['time', '.text']) {
+        const heights = await lines(page)
+          .locator(part)
+          .evaluateAll(elements =>
+            elements.map(element => (element as { clientHeight?: number }).clientHeight),
+          )
+        t.equal(new Set(heights).size, 1, `${part} in ${name}: ${heights.join()}`)
+      }
+    }
+  })
+
   for (const name of NAMES) {
     await t.test(`everything can be done with the keyboard in ${name}`, async t => {
       const bus = await openChatBus(t)

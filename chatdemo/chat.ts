@@ -1,8 +1,8 @@
 // The chat page: rooms that are shared by everybody who has them open, and by whatever else publishes to their channels.
 //
 // `rooms` follows the address; a `room` sends (`sending`, `outbox`), knows what was read (`reading`) and who is there
-// (`presence`). Its `log-view` shows lines (`line-view`, `body-view`), and those on their way (`pending-view`). `marks` and
-// `content` say what a message means to the chat. The other files are what a person touches. This one joins them.
+// (`presence`). Its `log-view` shows lines (`line-view`, `body-view`), and those on their way (`pending-view`). `content`
+// and the client's `marks` say what a message means to the chat. The other files are what a person touches. This one joins them.
 
 import { connect } from '../client/index.ts'
 import { Composer } from './composer.ts'

@@ -2,7 +2,8 @@
 // shows nothing itself.
 
 import type { ReceivedMessage } from '../client/index.ts'
-import { essenceOf, readMarks } from './marks.ts'
+import { readMarks } from '../client/marks.ts'
+import { essenceOf } from '../client/message.ts'
 
 export type Content =
   | { readonly kind: 'text'; readonly text: string }

@@ -1,6 +1,6 @@
 // Asks for a name, once and politely: nobody has to give one, and everybody can change it later.
 
-import { tidyName } from './marks.ts'
+import { tidyName } from '../client/marks.ts'
 import { find } from './page.ts'
 import type { Settings } from './settings.ts'
 

@@ -2,7 +2,7 @@
 // has been silent for too long is taken to be gone. Claims, as names are. Knows nothing of the page.
 
 import { type Client, MsgbusError, type Subscription } from '../client/index.ts'
-import { newNonce, tidyName } from './marks.ts'
+import { newNonce, tidyName } from '../client/marks.ts'
 
 /** Messages of this type are no lines, in whatever channel they come. */
 export const PRESENCE_TYPE = 'application/x-msgbus-presence+json'

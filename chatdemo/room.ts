@@ -1,9 +1,10 @@
 // One room: what it reads and sends, who is in it, and what of it was not read yet.
 
 import { type Client, MsgbusError, type ReceivedMessage, type Subscription } from '../client/index.ts'
+import { authorOf, readMarks } from '../client/marks.ts'
+import { essenceOf } from '../client/message.ts'
 import { contentOf } from './content.ts'
 import { LogView } from './log-view.ts'
-import { authorOf, essenceOf, readMarks } from './marks.ts'
 import { Outbox } from './outbox.ts'
 import { Presence, PRESENCE_TYPE } from './presence.ts'
 import { Reading } from './reading.ts'

@@ -2,8 +2,8 @@
 // how often, is the outbox's affair.
 
 import { type Client, MsgbusError } from '../client/index.ts'
+import { newNonce, senderOf, typeOfFile, writeType } from '../client/marks.ts'
 import { type Content, contentOfFile } from './content.ts'
-import { newNonce, senderOf, typeOfFile, writeType } from './marks.ts'
 import type { OutgoingLine } from './outbox.ts'
 
 /** An attempt may take this long, and a second for each so many bytes. */

@@ -60,3 +60,8 @@ export class ReceivedMessage {
     return new Blob([this.body], { type: this.type })
   }
 }
+
+/** The media type alone, in lower case: `text/plain` of `Text/Plain; charset=utf-8`. */
+export function essenceOf(type: string): string {
+  return /^[^;\s]*/.exec(type)?.[0].toLowerCase() ?? ''
+}

@@ -1,8 +1,8 @@
 // Shows the body of a message to somebody who looks closer: JSON in folds, the beginning of a long text, and of what is no
 // text its size and first bytes in hex. The rest as `render.ts` shows it; nothing of it ever runs. Needs a DOM.
 
-import type { ReceivedMessage } from './message.ts'
-import { essenceOf, kindOf, renderBody, type Rendering } from './render.ts'
+import { essenceOf, type ReceivedMessage } from './message.ts'
+import { kindOf, renderBody, type Rendering } from './render.ts'
 
 const MAX_TEXT_LENGTH = 8_000
 const MAX_JSON_BYTES = 1024 * 1024
@@ -160,7 +160,7 @@ function renderHex(bytes: Uint8Array, page: Document): HTMLElement {
   )
   const block = textBlock(lines.join('\n'), page)
   block.className = 'hex'
-  const size = `${bytes.length.toLocaleString('en')} bytes`
+  const size = `${bytes.length.toLocaleString('en')} ${bytes.length === 1 ? 'byte' : 'bytes'}`
   const isCut = bytes.length > shown.length
   box.append(noteOf(isCut ? `${size}, the first ${shown.length} of them:` : `${size}:`, page), block)
   return box

@@ -1,7 +1,7 @@
 // Shows the body of a message in a page, by its type, such that nothing of it ever runs: text as text, pictures as
 // pictures, HTML in a frame without any permission. Needs a DOM.
 
-import type { ReceivedMessage } from './message.ts'
+import { essenceOf, type ReceivedMessage } from './message.ts'
 
 /** An element for the body; `release` frees what it holds once it is taken out of the page. */
 export interface Rendering {
@@ -23,11 +23,6 @@ export function renderBody(message: ReceivedMessage, page: Document): Rendering 
     case 'other':
       return renderText(`${message.body.length.toLocaleString('en')} bytes of ${message.type}`, page)
   }
-}
-
-/** The media type alone, in lower case. */
-export function essenceOf(type: string): string {
-  return /^[^;\s]*/.exec(type)?.[0].toLowerCase() ?? ''
 }
 
 export function kindOf(type: string): Kind {

@@ -5,9 +5,11 @@ import { setTimeout } from 'node:timers/promises'
 import { parseCursor } from '../../src/cursor.ts'
 import { MsgbusError } from '../../src/errors.ts'
 import { type Client, connect, type ReceivedMessage } from '../index.ts'
+import { authorOf, readMarks, senderOf, tidyName, writeType } from '../marks.ts'
+import { essenceOf } from '../message.ts'
 import { type ChatScreen, openPipe, openTerminal } from './chat-screen.ts'
 import type { Arguments, Command, Surroundings } from './command.ts'
-import { EXIT_DONE, EXIT_FAILED } from './command-error.ts'
+import { EXIT_DONE, EXIT_FAILED, UsageError } from './command-error.ts'
 import { TEXT_TYPE } from './input.ts'
 import { formatSize, formatTime, printable, quote } from './printable.ts'
 import { readSender } from './pub.ts'
@@ -49,12 +51,12 @@ export const CHAT: Command = {
 async function run(given: Arguments, surroundings: Surroundings): Promise<number> {
   const { env, stdin, output, followStop } = surroundings
   const target = readChannel(given.operands[0] ?? DEFAULT_ROOM, env)
-  const sender = readSender(given, 'name') ?? target.user ?? accountName(env)
+  const name = readName(given) ?? target.user ?? accountName(env)
   const client = connect(target.address)
   const isInteractive = stdin.isTTY && output.isTerminal && env.TERM !== 'dumb'
   const screen = isInteractive ? openTerminal(output, stdin) : openPipe(surroundings)
   const write = isInteractive ? writeWithTime(styleFor(output, env)) : writePlain
-  const conversation = new Conversation({ client, channel: target.channel, sender, screen, write })
+  const conversation = new Conversation({ client, channel: target.channel, name, screen, write })
   const over = new AbortController()
   const stop = AbortSignal.any([followStop(), over.signal])
   let listening = Promise.resolve()
@@ -80,7 +82,7 @@ async function run(given: Arguments, surroundings: Surroundings): Promise<number
 interface ConversationOptions {
   readonly client: Client
   readonly channel: string
-  readonly sender: string
+  readonly name: string
   readonly screen: ChatScreen
   /** How a message looks. */
   readonly write: (message: ReceivedMessage) => string
@@ -123,9 +125,11 @@ class Conversation {
   }
 
   async #send(line: string): Promise<void> {
-    const { client, channel, sender, screen } = this.#options
+    const { client, channel, name, screen } = this.#options
+    // What a header cannot hold of a name goes where the page of the chat puts it, too.
+    const type = writeType(TEXT_TYPE, { nonce: null, name, fileName: null })
     try {
-      const { id } = await client.publish(channel, line, { type: TEXT_TYPE, sender })
+      const { id } = await client.publish(channel, line, { type, sender: senderOf(name) ?? '' })
       this.#lastOwn = id
     } catch (error) {
       // The conversation goes on without it.
@@ -140,6 +144,17 @@ class Conversation {
     const shown = parseCursor(this.#lastShown ?? '')
     return own === null || (shown !== null && shown.epoch === own.epoch && shown.seq >= own.seq)
   }
+}
+
+/** As the page takes it: a name need not be ASCII, but short and on one line then. */
+function readName(given: Arguments): string | undefined {
+  const name = given.valueOf('name')
+  if (name === undefined || /^[\x20-\x7e]*$/.test(name)) return readSender(given, 'name')
+  const tidied = tidyName(name)
+  if (tidied === name && !name.includes(':')) return name
+  throw new UsageError(
+    'Cannot use option "--name": expected at most 24 visible characters without a colon, fewer if they are far from ASCII',
+  )
 }
 
 function accountName({ USER, USERNAME }: NodeJS.ProcessEnv): string {
@@ -159,12 +174,14 @@ function writeWithTime({ dim, sender }: Style): (message: ReceivedMessage) => st
   }
 }
 
-function nameOf({ sender }: ReceivedMessage): string {
-  return sender === null || sender === '' ? 'anonymous' : printable(sender)
+function nameOf({ type, sender }: ReceivedMessage): string {
+  return printable(authorOf(sender, readMarks(type).name) ?? 'anonymous')
 }
 
 function textOf(message: ReceivedMessage): string {
   const { type, byteLength } = message
-  const text = readText(message) ?? `[${printable(type)}, ${formatSize(byteLength)}]`
+  const { fileName } = readMarks(type)
+  const about = [...(fileName === null ? [] : [fileName]), essenceOf(type), formatSize(byteLength)]
+  const text = readText(message) ?? `[${about.map(printable).join(', ')}]`
   return text.replace(/\n+$/, '').replaceAll('\n', '\n  ')
 }

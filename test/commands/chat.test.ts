@@ -66,6 +66,30 @@ await t.test('the name is the one in the URL, unless another is given', async t 
   t.match(await run(t, ['chat', 'other'], { server, input: 'ho', env }), { stdout: 'Mllerx: ho\n' })
 })
 
+await t.test('names and files are those of the chat page, ASCII or not', async t => {
+  const server = await start(t)
+  put(server, 'room', 'hi', { type: "text/plain; nonce=0123456789ab; name*=utf-8''%D7%93%D7%A0%D7%94" })
+  put(server, 'room', 'ho', { type: "text/plain; name*=utf-8''%D7%93%D7%A0%D7%94", sender: 'bob' })
+  put(server, 'room', GIF, { type: "image/gif; filename*=utf-8''a%20%1b%E2%98%83.gif", sender: 'cam' })
+  const wanted = `\u05d3\u05e0\u05d4: hi\nbob: ho\ncam: [a \u2603.gif, image/gif, ${GIF.length} B]\n`
+  for (const [name, sender] of [
+    ['J\u00fcrgen', 'Jurgen'],
+    ['\u05d3\u05e0\u05d4', ''],
+  ] as const) {
+    const reader = await subscribe(t, server, '/msgbus/room')
+    const { code, stdout } = await run(t, ['chat', 'room', '--name', name], { server, input: 'hello' })
+    const { headers } = parsePart(await reader.readChunk(), server.server.bus.boundary)
+    t.equal(code, 0)
+    t.equal(headers.get('from') ?? '', sender)
+    t.equal(
+      headers.get('content-type'),
+      `text/plain; charset=utf-8; name*=utf-8''${encodeURIComponent(name)}`,
+    )
+    const shown = Buffer.from(stdout, 'latin1').toString()
+    t.ok(shown.startsWith(wanted) && shown.endsWith(`${name}: hello\n`), shown)
+  }
+})
+
 await t.test('a line that could not be sent is told, and the conversation goes on', async t => {
   const server = await start(t, { maxBodyBytes: 10 })
   const ending = await run(t, ['chat'], { server, input: 'far too long a line\nshort\n' })

@@ -116,7 +116,10 @@ await t.test('an output that cannot be written is an error', async t => {
   const command = ['-c', 'exec "$@" > /dev/full', 'sh', process.execPath, CLI, 'sub', 'a', '--since', 'all']
   const env = { NODE_OPTIONS: '', MSGBUS_URL: urlOf(server) }
   const ending = await new Command(t, 'sh', command, { env }).ended()
-  t.match(ending, { code: 1, stderr: 'msgbus sub: Cannot write to stdout: no space left on device (ENOSPC)\n' })
+  t.match(ending, {
+    code: 1,
+    stderr: 'msgbus sub: Cannot write to stdout: no space left on device (ENOSPC)\n',
+  })
 })
 
 await t.test('what was lost is told on stderr, and in JSON', async t => {

@@ -91,6 +91,9 @@ await t.test('every kind of wrong argument is told in one line', async t => {
     ['sub', '--since', '--json'],
     ['chat', 'a/'],
     ['chat', '--name', 'a:b'],
+    ['chat', '--name', 'ü:b'],
+    ['chat', '--name', 'ü\nb'],
+    ['chat', '--name', 'ü'.repeat(25)],
   ]
   for (const [name, ...args] of cases) {
     const line = await refusal(name, args)

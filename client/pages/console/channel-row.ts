@@ -1,7 +1,7 @@
 // One line of the list: a channel with its rate, its subscribers, its bytes, its last message and its minute. The whole bus
 // on top is shown the same way.
 
-import { essenceOf } from '../../render.ts'
+import { essenceOf } from '../../message.ts'
 import type { BusState, Channel } from './bus-state.ts'
 import { make, put } from './elements.ts'
 import { formatAge, formatBytes, formatCount, formatRate } from './format.ts'

@@ -1,5 +1,8 @@
-// What the chat adds to the type of a message, as parameters that everybody else may ignore: a nonce, by which a line
-// that had to be sent twice is known again, and the name of a person or a file where ASCII does not do.
+// What the chats, in the page and on the command line, add to the type of a message, as parameters that everybody else may
+// ignore: a nonce, by which a line that had to be sent twice is known again, and the name of a person or a file where ASCII
+// does not do. Runs in browsers.
+
+import { essenceOf } from './message.ts'
 
 /** As the server allows. */
 const MAX_TYPE_LENGTH = 256
@@ -65,11 +68,6 @@ export function readMarks(type: string): Marks {
 export function authorOf(sender: string | null, name: string | null): string | null {
   const isFitting = name !== null && (senderOf(name) ?? '') === (sender ?? '')
   return clean(isFitting ? name : (sender ?? '')).slice(0, MAX_SHOWN_LENGTH) || null
-}
-
-/** `text/plain` of `Text/Plain; charset=utf-8`. */
-export function essenceOf(type: string): string {
-  return /^[^;\s]*/.exec(type)?.[0].toLowerCase() ?? ''
 }
 
 /** The type that a file is published with. */

@@ -31,6 +31,7 @@ export class EnvelopeReader {
     if (reset === true) this.#lost = null
     const { id, channel, type, sender, time } = rest as unknown as Incoming
     if (typeof id !== 'string' || typeof channel !== 'string') return null
+    if (typeof type !== 'string' || (sender !== null && typeof sender !== 'string')) throw this.#fault()
     const bytes = typeof base64 === 'string' ? fromBase64(base64) : UTF8.encode(String(body))
     const lost = this.#lost
     this.#lost = 0

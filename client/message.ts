@@ -29,8 +29,9 @@ export class ReceivedMessage {
   declare readonly body: Uint8Array<ArrayBuffer>
 
   constructor(message: Incoming, lost: number | null) {
-    const { time } = message
-    Object.assign(this, message, { time: time === null ? null : new Date(time), lost })
+    const time = new Date(message.time ?? NaN)
+    // A server that is none of ours may send anything.
+    Object.assign(this, message, { time: isNaN(+time) ? null : time, lost })
   }
 
   get byteLength(): number {

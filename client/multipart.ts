@@ -65,13 +65,14 @@ function toIncoming({ headers, body }: Part, onlyPath: string | undefined, url: 
   const [, location = onlyPath] = /^\/msgbus\/(.+)/.exec(headers.get('content-location') ?? '') ?? []
   if (location === undefined) throw notMsgbus(url, 'a part without a channel')
   const time = headers.get('msgbus-time')
+  const lost = Number(headers.get('msgbus-skipped') ?? 0)
   return {
     id: headers.get('msgbus-id') ?? '',
     channel: location === onlyPath ? location : decode(location, url),
     type: headers.get('content-type') ?? 'application/octet-stream',
     sender: headers.get('from') ?? null,
     time: time === undefined ? null : Number(time),
-    lost: Number(headers.get('msgbus-skipped') ?? 0),
+    lost: lost >= 0 ? lost : null,
     body,
   }
 }

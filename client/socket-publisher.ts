@@ -2,7 +2,7 @@
 // closed. Each message is answered by its number. Runs in browsers.
 
 import type { Access } from './access.ts'
-import type { ErrorCode } from '../src/errors.ts'
+import type { ErrorCode, MsgbusError } from '../src/errors.ts'
 import type { Payload, Publish, Published } from './publish.ts'
 import { type OpenSocket, openSocket } from './socket.ts'
 import type { Tools } from './tools.ts'
@@ -46,8 +46,20 @@ export function createPublisher(tools: Tools, access: Access, closing: AbortSign
       controller.abort(closing.reason)
     })
     try {
-      const opened = await openSocket(tools, access, url, controller, take)
-      opened.ended.then(end, end)
+      const opened = await openSocket(tools, access, url, controller, text => {
+        try {
+          take(text)
+        } catch {
+          // Nobody waits for what may never answer, nor for its farewell.
+          end(tools.notMsgbus(url, 'a frame that is no answer'))
+          controller.abort()
+        }
+      })
+      const onEnd = (): void => {
+        // Another one may be in use by now.
+        if (!controller.signal.aborted || closing.aborted) end(broken())
+      }
+      opened.ended.then(onEnd, onEnd)
       return opened
     } catch (error) {
       socket = null
@@ -60,15 +72,21 @@ export function createPublisher(tools: Tools, access: Access, closing: AbortSign
   function take(text: string): void {
     const { ref, published, error, text: words } = JSON.parse(text) as Record<string, unknown>
     const given = waiting.get(ref as number)
+    if (given === undefined) return
+    if (typeof published === 'string') given.resolve({ id: published })
+    else if (typeof error === 'string') given.reject(new tools.MsgbusError(error as ErrorCode, String(words)))
+    else throw new SyntaxError('Cannot read an answer: found no id and no error')
     waiting.delete(ref as number)
-    if (typeof published === 'string') given?.resolve({ id: published })
-    else given?.reject(new tools.MsgbusError(error as ErrorCode, String(words)))
   }
 
-  function end(): void {
-    socket = null
+  function broken(): MsgbusError {
     const text = `Cannot reach ${url}: the connection ended before the answer`
-    for (const { reject } of waiting.values()) reject(new tools.MsgbusError('MSGBUS_UNREACHABLE', text))
+    return new tools.MsgbusError('MSGBUS_UNREACHABLE', text)
+  }
+
+  function end(error: MsgbusError): void {
+    socket = null
+    for (const { reject } of waiting.values()) reject(error)
     waiting.clear()
   }
 }

@@ -73,6 +73,22 @@ for (const { name, bytes } of READABLE) {
   })
 }
 
+await t.test('a time and a number of lost messages that are none are not known', async t => {
+  for (const time of ['soon', '1e300']) {
+    const lines = [`Msgbus-Time: ${time}`, 'Msgbus-Skipped: many']
+    const server = await RawServer.open(
+      t,
+      sendAndEnd(`${streamHead()}--b\r\n${part('e-1', 'one', lines)}--b--`),
+    )
+    const client = connect(server.url)
+    t.teardown(client.close)
+    for await (const message of client.subscribe('a')) {
+      t.match(message, { time: null, lost: null })
+      break
+    }
+  }
+})
+
 const UNREADABLE = [
   {
     name: 'a stream that ends in the middle of a part',

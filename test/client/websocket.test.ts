@@ -140,7 +140,13 @@ for (const [name, code, wanted] of [
   })
 }
 
-for (const frame of ['{"id":', 'null', '{"id":"e1-2","channel":"a","base64":"%"}']) {
+for (const frame of [
+  '{"id":',
+  'null',
+  '{"id":"e1-2","channel":"a","type":"text/plain","sender":null,"base64":"%"}',
+  '{"id":"e1-2","channel":"a","type":5,"sender":null,"body":""}',
+  '{"id":"e1-2","channel":"a","type":"text/plain","sender":{},"body":""}',
+]) {
   await t.test(`the frame ${frame} is no message`, async t => {
     const server = await openSocketServer(t, {
       open: socket => {
@@ -248,6 +254,24 @@ await t.test('messages are published over one socket, and each has its own answe
     ]),
   )
 })
+
+for (const frame of ['no JSON', 'null', '{"ref":1}', '{"ref":1,"error":5}']) {
+  await t.test(
+    `a publish that is answered by ${frame} is refused, and the next one has a new socket`,
+    async t => {
+      const server = await openSocketServer(t, {
+        open: (socket, at) => {
+          socket.on('message', () => {
+            socket.send(at === 0 ? frame : '{"ref":2,"published":"e1-2"}')
+          })
+        },
+      })
+      const client = open(t, server)
+      await t.rejects(client.publish('a', 'x'), { code: 'MSGBUS_NOT_MSGBUS' })
+      t.same(await client.publish('a', 'y'), { id: 'e1-2' })
+    },
+  )
+}
 
 await t.test('who signs with a name of his own publishes by a request', async t => {
   const server = await openSocketServer(t, {

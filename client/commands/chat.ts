@@ -41,7 +41,7 @@ export const CHAT: Command = {
     },
   ],
   notes: [
-    'It begins with the last 20 messages, if the server keeps them. Pictures and files are shown as their type and size. ' +
+    'It begins with the last 20 messages, if the server keeps them. Pictures and files are shown as their name, type and size. ' +
       '/quit, Ctrl-D or Ctrl-C ends it. In a pipe, lines of stdin are sent, and everybody\'s lines come out as "name: text".',
     'CHANNEL is one of http://127.0.0.1:8888, or of the server in MSGBUS_URL. A URL may hold name:password@.',
   ],

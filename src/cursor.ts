@@ -1,5 +1,5 @@
-// A place in the sequence of a bus, and how it is written: the id of the message that it stands behind. Every resume token
-// of every protocol maps to one. Runs in browsers.
+// A place in the sequence of a bus, and how it is written: the id of the message that it stands behind; and a moment, which
+// is a place on one channel by the clock. Every resume token of every protocol maps to one of them. Runs in browsers.
 
 /** Behind message `seq` of this epoch; behind nothing when `seq` is 0. */
 export interface Cursor {
@@ -7,6 +7,13 @@ export interface Cursor {
   readonly epoch: string
   /** Whole number from 0. */
   readonly seq: number
+}
+
+/** Behind the message of one channel that has this second and this ordinal; -1 is before the first of that second. */
+export interface Moment {
+  /** Since 1970. */
+  readonly second: number
+  readonly ordinal: number
 }
 
 const WRITTEN = /^([0-9a-f]{1,32})-(0|[1-9]\d{0,15})$/
@@ -21,4 +28,35 @@ export function parseCursor(text: string): Cursor | null {
   const [, epoch, digits] = WRITTEN.exec(text) ?? []
   const seq = Number(digits)
   return epoch === undefined || !Number.isSafeInteger(seq) ? null : { epoch, seq }
+}
+
+/** Whole seconds of a time in milliseconds. */
+export function secondOf(timeMs: number): number {
+  return Math.floor(timeMs / 1000)
+}
+
+/** True for a moment that comes after another one. */
+export function isAfter({ second, ordinal }: Moment, other: Moment): boolean {
+  return second > other.second || (second === other.second && ordinal > other.ordinal)
+}
+
+/** True for a message that comes after a moment of its channel. */
+export function isMessageAfter(
+  { time, ordinal }: { readonly time: number; readonly ordinal: number },
+  moment: Moment,
+): boolean {
+  const second = secondOf(time)
+  return second > moment.second || (second === moment.second && ordinal > moment.ordinal)
+}
+
+/** How a reader is told whether it goes on where it wanted to. */
+export function formatResume({
+  missedCount,
+  isReset,
+}: {
+  readonly missedCount: number
+  readonly isReset: boolean
+}): string {
+  if (isReset) return 'reset'
+  return missedCount > 0 ? `gap; missed=${missedCount}` : 'ok'
 }

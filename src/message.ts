@@ -27,8 +27,10 @@ export interface Message extends Draft {
   readonly id: string
   /** The number in its id. */
   readonly seq: number
-  /** Milliseconds since 1970 by the bus's clock. For people; order comes from the id alone. */
+  /** Milliseconds since 1970 by the store's clock. On one channel it never falls, though a clock may be set back. */
   readonly time: number
+  /** How many messages of its channel came before it within the same second: with its second, its name on that channel. */
+  readonly ordinal: number
 }
 
 // What may stand in a header line of a part. CR and LF would start a line of the publisher's own, a NUL ends the line

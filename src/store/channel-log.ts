@@ -1,6 +1,7 @@
 // The history of one channel in memory, oldest first, and how much of its past is gone. It decides nothing about what is to
 // go or to be forgotten.
 
+import { isAfter, isMessageAfter, type Moment, secondOf } from '../cursor.ts'
 import type { Message } from '../message.ts'
 import { Queue } from './queue.ts'
 import type { KeptMessage } from './store.ts'
@@ -9,10 +10,26 @@ import type { KeptMessage } from './store.ts'
 const MESSAGE_BYTES = 256
 
 /** A message that is not kept any more. */
-export interface Gone {
+export interface Gone extends Moment {
   readonly seq: number
   /** How many messages of the store had gone when it was gone too. */
   readonly mark: number
+}
+
+/** Before everything. */
+export const NOT_GONE: Gone = { seq: 0, mark: 0, second: 0, ordinal: -1 }
+
+/** The message of a channel that the next one has to come behind. */
+export type Last = Pick<Message, 'seq' | 'time' | 'ordinal'>
+
+/** Time of the message behind another one of its channel: that of the clock, unless it was set back. */
+export function timeBehind(last: Last, nowMs: number): number {
+  return nowMs > last.time ? nowMs : last.time
+}
+
+/** Ordinal of the message behind another one of its channel. */
+export function ordinalBehind(last: Last, timeMs: number): number {
+  return secondOf(timeMs) === secondOf(last.time) ? last.ordinal + 1 : 0
 }
 
 export function costOf({ body }: Pick<KeptMessage, 'body'>): number {
@@ -24,14 +41,17 @@ export class ChannelLog<Kept extends KeptMessage = Message> {
   readonly #kept = new Queue<Kept>()
   // To count exactly what a reader missed, the numbers of messages are kept longer than the messages.
   readonly #gone = new Queue<Gone>()
-  #newestForgotten: Gone = { seq: 0, mark: 0 }
+  #newestForgotten = NOT_GONE
+  // Changed in place: there is one per publish.
+  readonly #last: { seq: number; time: number; ordinal: number }
   #costBytes = 0
   #messageCount = 0
   #byteCount = 0
-  #lastSeq = 0
 
-  constructor(name: string) {
+  /** @param floor What its first message has to come behind, because it may have had others that nobody remembers. */
+  constructor(name: string, floor: Moment = NOT_GONE) {
     this.name = name
+    this.#last = { seq: 0, time: floor.second * 1000, ordinal: floor.ordinal }
   }
 
   get keptCount(): number {
@@ -67,14 +87,16 @@ export class ChannelLog<Kept extends KeptMessage = Message> {
     return this.#gone.at(this.#gone.length - 1) ?? this.#newestForgotten
   }
 
-  /** Number of the last message, kept or not. */
-  get lastSeq(): number {
-    return this.#lastSeq
+  /** The last message, kept or not. */
+  get latest(): Last {
+    return this.#last
   }
 
   push(message: Kept): void {
     this.#kept.push(message)
-    this.#lastSeq = message.seq
+    this.#last.seq = message.seq
+    this.#last.time = message.time
+    this.#last.ordinal = message.ordinal
     this.#costBytes += costOf(message)
     this.#messageCount++
     this.#byteCount += message.body.length
@@ -85,7 +107,8 @@ export class ChannelLog<Kept extends KeptMessage = Message> {
     const message = this.#kept.shift()
     if (message === undefined) return undefined
     this.#costBytes -= costOf(message)
-    this.#gone.push({ seq: message.seq, mark })
+    const { seq, time, ordinal } = message
+    this.#gone.push({ seq, mark, second: secondOf(time), ordinal })
     return message
   }
 
@@ -94,11 +117,14 @@ export class ChannelLog<Kept extends KeptMessage = Message> {
     this.#newestForgotten = this.#gone.shift() ?? this.#newestForgotten
   }
 
-  /** Says that an unknown number of messages up to this one has gone long ago. */
-  forgetTo(seq: number): void {
+  /** Says that an unknown number of messages up to this one, which was not after `moment`, has gone long ago. */
+  forgetTo(seq: number, moment: Moment): void {
+    const before = this.#newestForgotten
+    const { second, ordinal } = isAfter(moment, before) ? moment : before
     this.#newestForgotten = {
-      seq: Math.max(seq, this.#newestForgotten.seq),
-      mark: Math.max(1, this.#newestForgotten.mark),
+      ...{ second, ordinal },
+      seq: Math.max(seq, before.seq),
+      mark: Math.max(1, before.mark),
     }
   }
 
@@ -120,6 +146,22 @@ export class ChannelLog<Kept extends KeptMessage = Message> {
     const isMissed = (gone: Gone): boolean => gone.seq > seq && gone.mark > mark
     if (isMissed(this.#newestForgotten)) return null
     return this.#gone.length - this.#gone.search(isMissed)
+  }
+
+  /** Messages of this channel after a moment that have gone; null when that is not known any more. */
+  missedCountAfter(moment: Moment): number | null {
+    if (isAfter(this.#newestForgotten, moment)) return null
+    return this.#gone.length - this.#gone.search(gone => isAfter(gone, moment))
+  }
+
+  /** The first kept message after a moment. */
+  firstAfter(moment: Moment): Kept | undefined {
+    return this.#kept.at(this.#kept.search(kept => isMessageAfter(kept, moment)))
+  }
+
+  /** The first kept message of this time or later. */
+  firstFrom(timeMs: number): Kept | undefined {
+    return this.#kept.at(this.#kept.search(({ time }) => time >= timeMs))
   }
 
   /** Kept messages behind `seq`, oldest first. */

@@ -243,6 +243,6 @@ function cut(page: Page<StoredMessage>): Page<StoredMessage> {
 
 function toMessage(record: Stored | undefined, id: string): Message | undefined {
   if (record === undefined) return undefined
-  const { seq, channel, time, type, sender, body } = record
-  return { id, seq, channel, time, type, sender, body }
+  const { seq, channel, time, ordinal, type, sender, body } = record
+  return { id, seq, channel, time, ordinal, type, sender, body }
 }

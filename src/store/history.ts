@@ -2,8 +2,9 @@
 // holds what a store gives it, with bodies or without, and neither reads nor writes anything. Hot path: one look-up per
 // message, whatever the number of channels.
 
+import { isAfter, type Moment, secondOf } from '../cursor.ts'
 import { isTree, matchesChannel } from '../matcher.ts'
-import { ChannelLog, costOf, type Gone } from './channel-log.ts'
+import { ChannelLog, costOf, type Gone, type Last, NOT_GONE } from './channel-log.ts'
 import { Queue } from './queue.ts'
 import type { Retention } from './retention.ts'
 import type { KeptMessage, Page, PageRequest, Place, Start } from './store.ts'
@@ -33,6 +34,13 @@ export interface HistoryOptions<Kept extends KeptMessage> {
   readonly onGone?: (message: Kept) => void
 }
 
+/** Up to where there were messages of channels of which nothing is kept: by number, and by the clock. */
+export interface Emptied {
+  seq: number
+  second: number
+  ordinal: number
+}
+
 /** A message that went out of its turn. */
 interface Lost extends Gone {
   readonly channel: string
@@ -52,8 +60,8 @@ export class History<Kept extends KeptMessage> {
   #goneCount = 0
   #rememberedCount = 0
   // Of channels that were forgotten altogether.
-  #newestForgotten: Gone = { seq: 0, mark: 0 }
-  #emptiedSeq = 0
+  #newestForgotten = NOT_GONE
+  #emptied: Emptied = { seq: 0, second: 0, ordinal: -1 }
   #lastSeq = 0
 
   constructor(options: HistoryOptions<Kept>) {
@@ -71,8 +79,9 @@ export class History<Kept extends KeptMessage> {
   }
 
   /** Up to here there may have been messages of channels of which nothing is kept. */
-  get emptiedSeq(): number {
-    return Math.max(this.#emptiedSeq, this.#newestForgotten.seq)
+  get emptied(): Emptied {
+    const { seq } = this.#newestForgotten
+    return { ...later(this.#emptied, this.#newestForgotten), seq: Math.max(seq, this.#emptied.seq) }
   }
 
   /** Takes the next message, and lets go of what is too much then. */
@@ -95,24 +104,24 @@ export class History<Kept extends KeptMessage> {
    */
   restore(message: Kept, previousSeq: number): void {
     const log = this.#logs.get(message.channel) ?? this.#openLog(message.channel)
-    if (log.lastSeq !== previousSeq) {
+    if (log.latest.seq !== previousSeq) {
       this.#goneCount = Math.max(this.#goneCount, 1)
-      log.forgetTo(previousSeq)
+      log.forgetTo(previousSeq, momentBefore(message))
     }
     this.push(message)
   }
 
   /** Goes on behind this number. Whatever was before it on channels that are not known is gone, nobody knows how much. */
-  resume(lastSeq: number, emptiedSeq: number): void {
+  resume(lastSeq: number, emptied: Emptied): void {
     this.#lastSeq = Math.max(this.#lastSeq, lastSeq)
-    if (emptiedSeq === 0) return
+    if (emptied.seq === 0) return
     this.#goneCount = Math.max(this.#goneCount, 1)
-    this.#forget({ seq: emptiedSeq, mark: this.#goneCount })
+    this.#forget({ ...emptied, mark: this.#goneCount })
   }
 
   #openLog(channel: string): ChannelLog<Kept> {
     if (this.#logs.size >= MAX_CHANNELS) this.#forgetChannel()
-    const log = new ChannelLog<Kept>(channel)
+    const log = new ChannelLog<Kept>(channel, this.#newestForgotten)
     this.#logs.set(channel, log)
     return log
   }
@@ -121,7 +130,7 @@ export class History<Kept extends KeptMessage> {
     let chosen: ChannelLog<Kept> | undefined
     let lookedAt = 0
     for (const log of this.#logs.values()) {
-      if (chosen === undefined || log.lastSeq < chosen.lastSeq) chosen = log
+      if (chosen === undefined || log.latest.seq < chosen.latest.seq) chosen = log
       if (++lookedAt === MAX_LOOKED_AT) break
     }
     if (chosen === undefined) return
@@ -140,12 +149,22 @@ export class History<Kept extends KeptMessage> {
       log.forget()
       this.#rememberedCount--
     }
-    if (log.keptCount === 0) this.#emptiedSeq = Math.max(this.#emptiedSeq, log.lastSeq)
+    if (log.keptCount === 0) this.#noteEmptied(log.latest)
     this.#staleBytes += costOf(message)
     if (this.#staleBytes > Math.max(MIN_STALE_BYTES, this.#costBytes / STALE_PART)) {
       this.#all.keepOnly(kept => this.holds(kept))
       this.#staleBytes = 0
     }
+  }
+
+  // Changed in place: where nothing is kept there is one per publish.
+  #noteEmptied({ seq, time, ordinal }: Last): void {
+    const emptied = this.#emptied
+    const second = secondOf(time)
+    if (seq > emptied.seq) emptied.seq = seq
+    if (second < emptied.second) return
+    emptied.ordinal = second > emptied.second ? ordinal : Math.max(ordinal, emptied.ordinal)
+    emptied.second = second
   }
 
   #noteGone(message: Kept): void {
@@ -160,19 +179,23 @@ export class History<Kept extends KeptMessage> {
    * @returns False if it had gone already.
    */
   lose(message: Kept): boolean {
-    const { seq, channel } = message
+    const { seq, channel, time, ordinal } = message
     if (this.#logs.get(channel)?.remove(seq) === undefined) return false
     this.#all.keepOnly(kept => kept !== message)
     this.#noteGone(message)
-    this.#lost.push({ seq, channel, mark: this.#goneCount })
+    this.#lost.push({ seq, channel, mark: this.#goneCount, second: secondOf(time), ordinal })
     const forgotten = this.#lost.length > MAX_REMEMBERED ? this.#lost.shift() : undefined
     if (forgotten !== undefined) this.#forget(forgotten)
     return true
   }
 
-  #forget({ seq, mark }: Gone): void {
+  #forget(gone: Gone): void {
     const before = this.#newestForgotten
-    this.#newestForgotten = { seq: Math.max(seq, before.seq), mark: Math.max(mark, before.mark) }
+    this.#newestForgotten = {
+      ...later(gone, before),
+      seq: Math.max(gone.seq, before.seq),
+      mark: Math.max(gone.mark, before.mark),
+    }
   }
 
   /** Lets go of what is too old, and of the oldest while there is too much. */
@@ -198,9 +221,12 @@ export class History<Kept extends KeptMessage> {
     return this.#logs.get(channel)?.holds({ seq }) === true
   }
 
-  /** Number of the last message of a channel, kept or not; 0 if nothing is known about it. */
-  lastSeqOf(channel: string): number {
-    return this.#logs.get(channel)?.lastSeq ?? 0
+  /** What the next message of a channel has to come behind; its number is 0 if nothing is known about the channel. */
+  lastOf(channel: string): Last {
+    const log = this.#logs.get(channel)
+    if (log !== undefined) return log.latest
+    const { second, ordinal } = this.#newestForgotten
+    return { seq: 0, time: second * 1000, ordinal }
   }
 
   /**
@@ -221,10 +247,14 @@ export class History<Kept extends KeptMessage> {
         const missedCount = this.missedCount(paths, cursor.seq, 0)
         return { ...place, seq: cursor.seq, missedCount: missedCount ?? 0, isReset: missedCount === null }
       }
-      case 'time': {
-        const first = this.#all.at(this.#all.search(message => message.time >= start.timeMs))
-        return { ...place, seq: (first?.seq ?? this.#lastSeq + 1) - 1 }
+      case 'moment': {
+        const { moment } = start
+        const missedCount = this.#missedCountAfter(paths, moment)
+        const seq = this.#seqBefore(paths, log => log.firstAfter(moment))
+        return { ...place, seq, missedCount: missedCount ?? 0, isReset: missedCount === null }
       }
+      case 'time':
+        return { ...place, seq: this.#seqBeforeTime(paths, start.timeMs) }
       case 'last':
         return { ...place, seq: this.#seqBeforeLast(paths, start.count) }
     }
@@ -244,6 +274,36 @@ export class History<Kept extends KeptMessage> {
       if (lost.seq > seq && lost.mark > mark && matchesChannel(paths, lost.channel)) missedCount++
     }
     return missedCount
+  }
+
+  #missedCountAfter(paths: readonly string[], moment: Moment): number | null {
+    if (isAfter(this.#newestForgotten, moment)) return null
+    let missedCount = 0
+    for (const log of this.#matching(paths)) {
+      const count = log.missedCountAfter(moment)
+      if (count === null) return null
+      missedCount += count
+    }
+    for (const lost of this.#lost) {
+      if (isAfter(lost, moment) && matchesChannel(paths, lost.channel)) missedCount++
+    }
+    return missedCount
+  }
+
+  // Times never fall on a channel, but they may from one channel to another.
+  #seqBeforeTime(paths: readonly string[], timeMs: number): number {
+    if (!paths.some(isTree)) return this.#seqBefore(paths, log => log.firstFrom(timeMs))
+    const first = this.#all.at(this.#all.search(({ time }) => time >= timeMs))
+    return (first?.seq ?? this.#lastSeq + 1) - 1
+  }
+
+  #seqBefore(paths: readonly string[], firstOf: (log: ChannelLog<Kept>) => Kept | undefined): number {
+    let seq = this.#lastSeq
+    for (const log of this.#matching(paths)) {
+      const first = firstOf(log)
+      if (first !== undefined) seq = Math.min(seq, first.seq - 1)
+    }
+    return seq
   }
 
   *#matching(paths: readonly string[]): Iterable<ChannelLog<Kept>> {
@@ -320,4 +380,17 @@ export class History<Kept extends KeptMessage> {
 
 function inOrder<Kept extends KeptMessage>(messages: Kept[]): Kept[] {
   return messages.sort((one, other) => one.seq - other.seq)
+}
+
+function later(one: Moment, other: Moment): Moment {
+  const { second, ordinal } = isAfter(one, other) ? one : other
+  return { second, ordinal }
+}
+
+/** The last moment that may have come before a message of its channel. */
+function momentBefore({ time, ordinal }: Last): Moment {
+  const second = secondOf(time)
+  return ordinal > 0
+    ? { second, ordinal: ordinal - 1 }
+    : { second: second - 1, ordinal: Number.MAX_SAFE_INTEGER }
 }

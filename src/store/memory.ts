@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { formatCursor } from '../cursor.ts'
 import { MsgbusError } from '../errors.ts'
 import type { Draft, Message } from '../message.ts'
+import { ordinalBehind, timeBehind } from './channel-log.ts'
 import { History } from './history.ts'
 import { completeRetention, type Retention } from './retention.ts'
 import type { Capability, ChannelRecord, Page, PageRequest, Place, Start, Store } from './store.ts'
@@ -44,7 +45,10 @@ export class MemoryStore implements Store {
   #append({ channel, type, sender, body }: Draft): Message {
     const seq = this.#history.lastSeq + 1
     const id = formatCursor({ epoch: this.epoch, seq })
-    const message: Message = { id, seq, channel, time: this.#now(), type, sender, body }
+    const last = this.#history.lastOf(channel)
+    const time = timeBehind(last, this.#now())
+    const ordinal = ordinalBehind(last, time)
+    const message: Message = { id, seq, channel, time, ordinal, type, sender, body }
     this.#history.push(message)
     this.#onMessage(message)
     return message

@@ -1,7 +1,7 @@
 // What keeps messages: it gives them their order and their ids, and reads them again from any place. Interface only; who
 // drives it is the bus. A store knows no subscription, no protocol and no wire format.
 
-import type { Cursor } from '../cursor.ts'
+import type { Cursor, Moment } from '../cursor.ts'
 import type { Draft, Message } from '../message.ts'
 
 /** Something that is there at once, or soon. */
@@ -20,7 +20,9 @@ export type Start =
   | { readonly kind: 'all' }
   /** What follows this place. */
   | { readonly kind: 'after'; readonly cursor: Cursor }
-  /** Messages of this time or later, in milliseconds since 1970. Best effort: a clock may have been set. */
+  /** What follows this moment of each channel. */
+  | { readonly kind: 'moment'; readonly moment: Moment }
+  /** Messages of this time or later, in milliseconds since 1970. Best effort for trees: a clock may have been set. */
   | { readonly kind: 'time'; readonly timeMs: number }
   /** So many of the newest messages, over all channels that are read. */
   | { readonly kind: 'last'; readonly count: number }
@@ -81,7 +83,8 @@ export interface Store {
 
   /**
    * Keeps all of the drafts or none, in order and without another one between them. Drafts are checked by whoever calls.
-   * A store that keeps them at once returns them at once.
+   * A store that keeps them at once returns them at once. Each is the very object that the follower is given. It also gives
+   * each its time and its ordinal, which together never fall on a channel, nor come twice, also over a restart.
    * @throws {MsgbusError} `MSGBUS_CLOSED`, or why they could not be kept.
    */
   append(drafts: readonly Draft[]): Awaitable<readonly Message[]>

@@ -7,7 +7,15 @@ import type { Message } from '../../src/message.ts'
 
 function messageOf(body: string | Uint8Array, given: Partial<Message> = {}): Message {
   return {
-    ...{ id: 'e-1', seq: 1, channel: 'a/b', time: 1_700_000_000_000, type: 'text/plain', sender: 'bob' },
+    ...{
+      id: 'e-1',
+      seq: 1,
+      channel: 'a/b',
+      time: 1_700_000_000_000,
+      ordinal: 0,
+      type: 'text/plain',
+      sender: 'bob',
+    },
     ...given,
     body: Buffer.from(body),
   }

@@ -10,7 +10,7 @@ import { type ReadEvent, readEvents } from './event-reader.ts'
 
 function messageOf(body: string | Uint8Array, given: Partial<Message> = {}): Message {
   return {
-    ...{ id: 'e-1', seq: 1, channel: 'a', time: 5, type: 'text/plain', sender: null },
+    ...{ id: 'e-1', seq: 1, channel: 'a', time: 5, ordinal: 0, type: 'text/plain', sender: null },
     ...given,
     body: Buffer.from(body),
   }

@@ -116,6 +116,7 @@ async function refused(t: Test, name: string, call: () => unknown): Promise<void
 export async function storeContract(t: Test, kind: StoreKind): Promise<void> {
   await t.test('life of a store', t => lifeContract(t, kind))
   await t.test('order and ids', t => orderContract(t, kind))
+  await t.test('times and ordinals', t => ordinalContract(t, kind))
   await t.test('reading', t => readContract(t, kind))
   await t.test('places to begin from', t => placeContract(t, kind))
   await t.test('what is missed and lost', t => lossContract(t, kind))
@@ -187,7 +188,7 @@ async function orderContract(t: Test, kind: StoreKind): Promise<void> {
       t.equal(others.length, 0)
       t.match(message, { seq, id: `${store.epoch}-${seq}`, channel, time: START_MS })
       t.equal(store.lastSeq, seq)
-      t.same(followed.at(-1), message)
+      t.equal(followed.at(-1), message, 'the same object')
     }
   })
 
@@ -330,6 +331,141 @@ const REACH: readonly (readonly [paths: readonly string[], seqs: readonly number
   [['nobody', 'x'], [8]],
   [['A'], []],
 ]
+
+/** Second and ordinal of each message, seconds counted from the start. */
+function momentsOf(messages: readonly Message[]): readonly (readonly [second: number, ordinal: number])[] {
+  return messages.map(({ time, ordinal }) => [Math.floor((time - START_MS) / 1000), ordinal])
+}
+
+async function ordinalContract(t: Test, kind: StoreKind): Promise<void> {
+  await t.test('messages of one second are numbered per channel, and each second begins anew', async t => {
+    const rig = await Rig.open(t, kind)
+    await rig.put('a', 'a', 'b', 'a')
+    rig.pass(999)
+    await rig.put('a', 'b')
+    rig.pass(1)
+    await rig.put('a')
+    await rig.store.append([draftOf('a'), draftOf('b'), draftOf('a')])
+    const moments = { a: [0, 1, 2, 3, 1000, 1001, 1002], b: [0, 1, 1000] }
+    for (const [channel, wanted] of Object.entries(moments)) {
+      const pairs = wanted.map(number => [Math.floor(number / 1000), number % 1000])
+      t.same(momentsOf(rig.followed.filter(message => message.channel === channel)), pairs, channel)
+      t.same(momentsOf(await rig.read([channel], 0)), pairs, `${channel}, as it is read`)
+    }
+  })
+
+  await t.test('of many that are appended at once none has the ordinal of another', async t => {
+    const { store, followed } = await Rig.open(t, kind)
+    await Promise.all(range(1, 50).map(async () => await store.append([draftOf('a'), draftOf('a')])))
+    t.same(
+      followed.map(({ ordinal }) => ordinal),
+      range(0, 99),
+    )
+  })
+
+  await t.test('what is gone is counted all the same', async t => {
+    const rig = await Rig.open(t, kind, { maxCount: 1, maxAgeMs: 5000 })
+    await rig.put('a', 'a', 'a')
+    t.same(momentsOf(await rig.read(['a'], 0)), [[0, 2]])
+    const none = await Rig.open(t, kind, { maxCount: 0 })
+    await none.put('a', 'a')
+    t.same(momentsOf(none.followed), [
+      [0, 0],
+      [0, 1],
+    ])
+  })
+
+  await t.test('a clock that is set back counts on in the second that was', async t => {
+    const rig = await Rig.open(t, kind)
+    await rig.put('a', 'a')
+    rig.pass(-10_000)
+    await rig.put('a', 'b')
+    rig.pass(10_500)
+    await rig.put('a', 'b')
+    rig.pass(500)
+    await rig.put('a')
+    t.same(momentsOf(await rig.read(['a'], 0)), [
+      [0, 0],
+      [0, 1],
+      [0, 2],
+      [0, 3],
+      [1, 0],
+    ])
+    t.same(
+      momentsOf(await rig.read(['b'], 0)),
+      [
+        [-10, 0],
+        [0, 0],
+      ],
+      'another channel goes by the clock',
+    )
+  })
+
+  await t.test('a moment is before the first message that comes after it', async t => {
+    const rig = await Rig.open(t, kind)
+    // 1 a 0.0, 2 b 0.0, 3 a 0.1, 4 a 2.0, 5 b 2.0, 6 a 2.1
+    await rig.put('a', 'b', 'a')
+    rig.pass(2000)
+    await rig.put('a', 'b', 'a')
+    const start = START_MS / 1000
+    for (const [second, ordinal, seqs] of [
+      [-start, -1, [1, 3, 4, 6]],
+      [-1, 99, [1, 3, 4, 6]],
+      [0, -1, [1, 3, 4, 6]],
+      [0, 0, [3, 4, 6]],
+      [0, 1, [4, 6]],
+      [0, 99, [4, 6]],
+      [1, 0, [4, 6]],
+      [2, -1, [4, 6]],
+      [2, 0, [6]],
+      [2, 1, []],
+      [9, 9, []],
+    ] as const) {
+      const moment = { second: start + second, ordinal }
+      const place = await rig.locate(['a'], { kind: 'moment', moment })
+      t.match(place, { missedCount: 0, isReset: false })
+      t.same(await rig.seqs(['a'], place.seq), seqs, `${second}, ${ordinal}`)
+    }
+    const moment = { second: start, ordinal: 0 }
+    const place = await rig.locate(['a', 'b'], { kind: 'moment', moment })
+    t.same(await rig.seqs(['a', 'b'], place.seq), [3, 4, 5, 6], 'of several channels')
+    t.match(await rig.locate(['nobody'], { kind: 'moment', moment }), { seq: 6, missedCount: 0 })
+  })
+
+  await t.test('who comes back by a moment is told how many messages after it are gone', async t => {
+    const rig = await Rig.open(t, kind, { maxCount: 2 })
+    // Of a, 0.0, 0.1, 1.0 and 1.1 are gone.
+    await rig.put('a', 'a', 'b')
+    rig.pass(1000)
+    await rig.put('a', 'a', 'a')
+    rig.pass(1000)
+    await rig.put('a')
+    const start = START_MS / 1000
+    for (const [second, ordinal, missedCount] of [
+      [-1, 0, 4],
+      [0, -1, 4],
+      [0, 0, 3],
+      [0, 1, 2],
+      [1, 0, 1],
+      [1, 1, 0],
+      [1, 2, 0],
+      [2, 0, 0],
+    ] as const) {
+      const moment = { second: start + second, ordinal }
+      const place = await rig.locate(['a'], { kind: 'moment', moment })
+      t.match(place, { missedCount, isReset: false }, `${second}, ${ordinal}`)
+    }
+  })
+
+  await t.test('a time finds its message though the clock was set back for other channels', async t => {
+    const rig = await Rig.open(t, kind)
+    await rig.put('a')
+    rig.pass(-5000)
+    await rig.put('b', 'b', 'b', 'b')
+    const place = await rig.locate(['a'], { kind: 'time', timeMs: START_MS })
+    t.same(await rig.seqs(['a'], place.seq), [1])
+  })
+}
 
 async function readContract(t: Test, kind: StoreKind): Promise<void> {
   await t.test('each kind of path reaches its channels, each message once, from every place', async t => {
@@ -649,12 +785,40 @@ async function retentionContract(t: Test, kind: StoreKind): Promise<void> {
     t.same(await rig.seqs(['a']), [1, 2, 3])
     t.same(
       rig.followed.map(({ time }) => time - START_MS),
-      [0, -5000, -10_000],
+      [0, 0, 0],
+      'times of a channel never fall',
     )
   })
 }
 
 async function capabilityContract(t: Test, kind: StoreKind): Promise<void> {
+  await t.test('a durable store that is opened again counts on, whatever is left of a channel', async t => {
+    const { reopen } = kind
+    if (reopen === undefined) {
+      t.pass('it is not durable')
+      return
+    }
+    for (const [maxCount, channel] of [
+      [Infinity, 'a'],
+      [1, 'a'],
+      [0, 'a'],
+    ] as const) {
+      const rig = await Rig.open(t, kind, { maxCount })
+      rig.pass(2000)
+      await rig.put(channel, channel)
+      rig.pass(-5000)
+      await rig.store.close()
+      const again = new Rig(await reopen(t, rig.store), { nowMs: START_MS })
+      t.teardown(() => again.store.close())
+      await again.put(channel, channel)
+      const wanted = [
+        [2, 2],
+        [2, 3],
+      ] as const
+      t.same(momentsOf(again.followed), wanted, `of ${maxCount}`)
+    }
+  })
+
   await t.test('a durable store goes on where it was closed', async t => {
     const { store, put } = await openFor(t, kind)
     if (!store.supports.has('durable')) {

@@ -4,7 +4,7 @@ import { ChannelLog, costOf } from '../../src/store/channel-log.ts'
 
 function messageOf(seq: number, body = ''): Message {
   return {
-    ...{ id: `e-${seq}`, seq, channel: 'a', time: 0, type: 'text/plain', sender: null },
+    ...{ id: `e-${seq}`, seq, channel: 'a', time: 1000 * seq, ordinal: 0, type: 'text/plain', sender: null },
     body: Buffer.from(body),
   }
 }
@@ -24,7 +24,8 @@ await t.test('it counts what it keeps, and what it ever had', t => {
   const messages = [messageOf(2, 'xy'), messageOf(5, ''), messageOf(9, 'z')]
   for (const message of messages) log.push(message)
   const all = messages.reduce((sum, message) => sum + costOf(message), 0)
-  t.match(log, { keptCount: 3, messageCount: 3, byteCount: 3, costBytes: all, lastSeq: 9 })
+  t.match(log, { keptCount: 3, messageCount: 3, byteCount: 3, costBytes: all })
+  t.same(log.latest, { seq: 9, time: 9000, ordinal: 0 })
   t.equal(log.oldest, messages[0])
   t.equal(log.newest, messages[2])
   t.equal(log.shift(1), messages[0])
@@ -60,7 +61,7 @@ await t.test('what is gone is counted behind a number and since a mark, until it
     [3, 2, 1, 1, 0],
   )
   t.equal(log.missedCount(5, 4), 1)
-  t.same(log.newestGone, { seq: 9, mark: 8 })
+  t.same(log.newestGone, { seq: 9, mark: 8, second: 9, ordinal: 0 })
   log.forget()
   t.equal(log.rememberedCount, 2)
   t.same(
@@ -75,7 +76,7 @@ await t.test('what is gone is counted behind a number and since a mark, until it
   log.forget()
   t.equal(log.missedCount(8, 0), null)
   t.equal(log.missedCount(9, 0), 0)
-  t.same(log.newestGone, { seq: 9, mark: 8 }, 'the last of them is known for ever')
+  t.same(log.newestGone, { seq: 9, mark: 8, second: 9, ordinal: 0 }, 'the last of them is known for ever')
   t.end()
 })
 
@@ -84,7 +85,7 @@ await t.test('an empty one has no oldest, no newest and nothing to let go', t =>
   t.equal(log.oldest, undefined)
   t.equal(log.newest, undefined)
   t.equal(log.shift(1), undefined)
-  t.match(log, { keptCount: 0, rememberedCount: 0, costBytes: 0, lastSeq: 0 })
+  t.match(log, { keptCount: 0, rememberedCount: 0, costBytes: 0, latest: { seq: 0 } })
   log.forget()
   t.equal(log.missedCount(0, 0), 0)
   t.end()

@@ -11,7 +11,7 @@ import {
 const STATE: State = {
   epoch: 'abc',
   lastSeq: 10,
-  emptiedSeq: 3,
+  emptied: { seq: 3, second: 2, ordinal: 1 },
   touchedSeq: 4,
   isClosed: false,
   isSynced: true,

@@ -115,7 +115,7 @@ class Group implements Encoder {
   /** To a sink, a line is a message like any other. */
   batch(line: string): Batch {
     const message: Message = {
-      ...{ id: '', seq: 0, channel: '', time: 0, type: CONTENT_TYPE, sender: null },
+      ...{ id: '', seq: 0, channel: '', time: 0, ordinal: 0, type: CONTENT_TYPE, sender: null },
       body: Buffer.from(line),
     }
     const bytes = this.encode(message)

@@ -1,7 +1,7 @@
 // Where a reader wants to begin, from `since=` and `Last-Event-ID`, and how it is told where it does (doc/protocol/native.md,
 // "Resume").
 
-import { formatCursor, parseCursor } from '../../cursor.ts'
+import { formatCursor, formatResume, parseCursor } from '../../cursor.ts'
 import { MsgbusError } from '../../errors.ts'
 import type { Place, Start } from '../../store/store.ts'
 
@@ -64,6 +64,5 @@ export function readDuration(text: string): number | null {
 export function placeHeaders(epoch: string, { seq, missedCount, isReset }: Place, start: Start | null) {
   const position = ['Msgbus-Position', formatCursor({ epoch, seq })]
   if (start === null) return position
-  const outcome = isReset ? 'reset' : missedCount > 0 ? `gap; missed=${missedCount}` : 'ok'
-  return [...position, 'Msgbus-Resume', outcome]
+  return [...position, 'Msgbus-Resume', formatResume({ missedCount, isReset })]
 }

@@ -23,7 +23,7 @@ import { crc32 } from 'node:zlib'
 import { StoreError } from '../store-error.ts'
 
 const MARK = 'msgbus-store'
-const MARK_TEXT = 'msgbus store, form 1\n'
+const MARK_TEXT = 'msgbus store, form 2\n'
 const NEW_MARK = 'msgbus-store.new'
 
 // What stands in the top directory of a fresh file system.

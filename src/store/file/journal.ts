@@ -5,7 +5,7 @@ import { formatCursor } from '../../cursor.ts'
 import { MsgbusError } from '../../errors.ts'
 import { describeFault, type Log } from '../../log.ts'
 import type { Message } from '../../message.ts'
-import { costOf } from '../channel-log.ts'
+import { costOf, type Last, ordinalBehind, timeBehind } from '../channel-log.ts'
 import type { History } from '../history.ts'
 import { type Directory, hasRoom } from './directory.ts'
 import { type Change, type Engine, EngineFault } from './engine.ts'
@@ -81,19 +81,23 @@ export class Journal {
   #draught(items: readonly Unplaced[]): readonly Draught[] {
     const { history, sequence } = this.#options
     const draughts: Draught[] = []
-    const lastSeqs = new Map<string, number>()
+    const lasts = new Map<string, Last>()
     let open: Draught | undefined
     for (const [at, item] of items.entries()) {
-      const { draft, time, byteCount } = item
+      const { draft, byteCount } = item
       const seq = history.lastSeq + 1 + at
+      const last = lasts.get(draft.channel) ?? history.lastOf(draft.channel)
+      const time = timeBehind(last, item.time)
+      const ordinal = ordinalBehind(last, time)
       if (open === undefined || open.byteCount + byteCount > ROW_BYTES) {
         open = { number: seq, pieces: [], messages: [], byteCount: 0 }
         draughts.push(open)
       }
-      open.pieces.push(...place(item, seq, lastSeqs.get(draft.channel) ?? history.lastSeqOf(draft.channel)))
-      open.messages.push({ ...draft, seq, id: formatCursor({ epoch: sequence.epoch, seq }), time })
+      const message = { ...draft, seq, id: formatCursor({ epoch: sequence.epoch, seq }), time, ordinal }
+      open.pieces.push(...place(item, { seq, previousSeq: last.seq, time, ordinal }))
+      open.messages.push(message)
       open.byteCount += byteCount
-      lastSeqs.set(draft.channel, seq)
+      lasts.set(draft.channel, message)
     }
     return draughts
   }
@@ -139,7 +143,7 @@ export class Journal {
     return encodeState({
       epoch: sequence.epoch,
       lastSeq,
-      emptiedSeq: history.emptiedSeq,
+      emptied: history.emptied,
       touchedSeq: rows.touchedSeq,
       isClosed,
       isSynced: syncIntervalMs === null,

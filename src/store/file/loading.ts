@@ -58,13 +58,14 @@ export async function load(options: LoadOptions): Promise<Loaded> {
     sequence.epoch = newEpoch()
     log.write('error', 'store.reset', { directory: directory.path, reason })
   }
-  history.resume(lastSeq, Math.max(damagedSeq, state?.emptiedSeq ?? 0))
+  const emptied = state?.emptied ?? { seq: 0, second: 0, ordinal: -1 }
+  history.resume(lastSeq, { ...emptied, seq: Math.max(damagedSeq, emptied.seq) })
   // What is known to be missing is not reported again.
   rows.touch(Math.max(state?.touchedSeq ?? 0, damagedSeq, reason === null ? 0 : lastSeq))
   const opened = encodeState({
     epoch: sequence.epoch,
     lastSeq,
-    emptiedSeq: history.emptiedSeq,
+    emptied: history.emptied,
     touchedSeq: rows.touchedSeq,
     isClosed: false,
     isSynced,

@@ -1,34 +1,41 @@
 // The form of one message on disk: a head of fixed length, the names, the body, and a checksum over all of it. Several
 // records in a row are what one row of the engine holds. No I/O.
 //
-//   0 checksum, 4 seq, 12 previous seq of the channel, 20 length of the record, 24 time, 32 version, 33 bytes of the channel,
-//   34 bytes of the type, 36 bytes of the sender and one more (0: no sender), 38 channel, type, sender, body
+//   0 checksum, 4 seq, 12 previous seq of the channel, 20 time, 28 ordinal, 32 length of the record, 36 version, 37 bytes of
+//   the channel, 38 bytes of the type, 40 bytes of the sender and one more (0: no sender), 42 channel, type, sender, body
 
 import { crc32 } from 'node:zlib'
 import type { Draft } from '../../message.ts'
 
-const VERSION = 1
-const HEAD_BYTES = 38
+const VERSION = 2
+const LENGTH_START = 32
+const HEAD_BYTES = 42
 
 // What is known only when the message has its place. All behind it is in the checksum before.
 const PLACE_START = 4
-const PLACE_END = 20
+const PLACE_END = 32
 
 /** A message that is encoded but for its place in the sequence. */
 export interface Unplaced {
   readonly draft: Draft
+  /** When it was handed in, in milliseconds since 1970. */
   readonly time: number
   readonly byteCount: number
   readonly head: Buffer
   readonly checksum: number
 }
 
-/** A message as it was read. */
-export interface Stored extends Draft {
+/** The place of a message in the sequence, and on its channel. */
+export interface RecordPlace {
   readonly seq: number
   /** Of the message before it on its channel, 0 for none. */
   readonly previousSeq: number
   readonly time: number
+  readonly ordinal: number
+}
+
+/** A message as it was read. */
+export interface Stored extends Draft, RecordPlace {
   /** All of the record. */
   readonly bytes: Buffer
 }
@@ -40,12 +47,11 @@ export function encode(draft: Draft, time: number): Unplaced {
   const senderBytes = sender?.length ?? 0
   const head = Buffer.allocUnsafe(HEAD_BYTES + channelBytes + type.length + senderBytes)
   const byteCount = head.length + body.length
-  head.writeUInt32BE(byteCount, 20)
-  head.writeDoubleBE(time, 24)
-  head.writeUInt8(VERSION, 32)
-  head.writeUInt8(channelBytes, 33)
-  head.writeUInt16BE(type.length, 34)
-  head.writeUInt16BE(sender === null ? 0 : senderBytes + 1, 36)
+  head.writeUInt32BE(byteCount, LENGTH_START)
+  head.writeUInt8(VERSION, 36)
+  head.writeUInt8(channelBytes, 37)
+  head.writeUInt16BE(type.length, 38)
+  head.writeUInt16BE(sender === null ? 0 : senderBytes + 1, 40)
   head.write(channel, HEAD_BYTES, 'utf8')
   head.write(`${type}${sender ?? ''}`, HEAD_BYTES + channelBytes, 'latin1')
   return { draft, time, byteCount, head, checksum: crc32(body, crc32(head.subarray(PLACE_END))) }
@@ -54,11 +60,12 @@ export function encode(draft: Draft, time: number): Unplaced {
 /** Completes a record. Its pieces, one behind the other, are its bytes. */
 export function place(
   { head, draft, checksum }: Unplaced,
-  seq: number,
-  previousSeq: number,
+  { seq, previousSeq, time, ordinal }: RecordPlace,
 ): readonly Uint8Array[] {
   head.writeDoubleBE(seq, 4)
   head.writeDoubleBE(previousSeq, 12)
+  head.writeDoubleBE(time, 20)
+  head.writeUInt32BE(ordinal, 28)
   head.writeUInt32BE(crc32(head.subarray(PLACE_START, PLACE_END), checksum), 0)
   return [head, draft.body]
 }
@@ -75,7 +82,7 @@ export function decodeRow(row: Buffer): Row {
   const records: Stored[] = []
   let isWhole = row.length > 0
   for (let start = 0; start < row.length;) {
-    const byteCount = start + HEAD_BYTES <= row.length ? row.readUInt32BE(start + 20) : 0
+    const byteCount = start + HEAD_BYTES <= row.length ? row.readUInt32BE(start + LENGTH_START) : 0
     // Nobody knows where the next one begins.
     if (byteCount < HEAD_BYTES || start + byteCount > row.length) return { records, isWhole: false }
     const record = decode(row.subarray(start, start + byteCount))
@@ -88,15 +95,16 @@ export function decodeRow(row: Buffer): Row {
 
 function decode(bytes: Buffer): Stored | null {
   const checksum = crc32(bytes.subarray(PLACE_START, PLACE_END), crc32(bytes.subarray(PLACE_END)))
-  if (checksum !== bytes.readUInt32BE(0) || bytes[32] !== VERSION) return null
-  const typeStart = HEAD_BYTES + bytes.readUInt8(33)
-  const senderStart = typeStart + bytes.readUInt16BE(34)
-  const senderBytes = bytes.readUInt16BE(36)
+  if (checksum !== bytes.readUInt32BE(0) || bytes[36] !== VERSION) return null
+  const typeStart = HEAD_BYTES + bytes.readUInt8(37)
+  const senderStart = typeStart + bytes.readUInt16BE(38)
+  const senderBytes = bytes.readUInt16BE(40)
   const bodyStart = senderStart + Math.max(0, senderBytes - 1)
   return {
     seq: bytes.readDoubleBE(4),
     previousSeq: bytes.readDoubleBE(12),
-    time: bytes.readDoubleBE(24),
+    time: bytes.readDoubleBE(20),
+    ordinal: bytes.readUInt32BE(28),
     channel: bytes.toString('utf8', HEAD_BYTES, typeStart),
     type: bytes.toString('latin1', typeStart, senderStart),
     sender: senderBytes === 0 ? null : bytes.toString('latin1', senderStart, bodyStart),

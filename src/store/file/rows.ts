@@ -34,6 +34,7 @@ export class StoredMessage implements KeptMessage {
   readonly seq: number
   readonly channel: string
   readonly time: number
+  readonly ordinal: number
   readonly type: string
   readonly sender: string | null
   /** Of its body, in bytes. */
@@ -46,6 +47,7 @@ export class StoredMessage implements KeptMessage {
     this.seq = message.seq
     this.channel = message.channel
     this.time = message.time
+    this.ordinal = message.ordinal
     this.type = message.type
     this.sender = message.sender
     this.length = message.body.length

@@ -4,12 +4,13 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
+import type { Emptied } from '../history.ts'
 
 export interface State {
   readonly epoch: string
   readonly lastSeq: number
   /** Up to here there were messages of channels of which nothing is kept. */
-  readonly emptiedSeq: number
+  readonly emptied: Emptied
   /** Up to here rows were deleted or written anew with less in them, because what was in them had gone. */
   readonly touchedSeq: number
   /** False while the store is open, and for ever if it was not closed in good order. */

@@ -8,7 +8,8 @@
 //
 // - `http/` turns connections into exchanges (`listener`, `gate`, `router`, `intake`) and batches into socket writes
 //   (`streams`, `stream-sink`). It knows no dialect.
-// - `protocols/` says what URLs, methods and headers mean; `native/` is ours. A protocol never imports another one.
+// - `protocols/` says what URLs, methods and headers mean; `native/` is ours, `hbpush/` that of py-hbpush. A protocol never
+//   imports another one.
 // - `bus/` finds the subscriptions that want a message (`bus`, `lane`) and brings readers from the past to now (`replay`).
 //   It knows no HTTP: it is handed an encoder and a sink (`sink`).
 // - `store/` keeps messages and gives them their order and their ids; `store` is what every one of them promises.
@@ -39,4 +40,5 @@ export type {
   Start,
   Store,
 } from './store/store.ts'
+export type { HbpushLocation } from './protocols/hbpush/location.ts'
 export { createServer, type ListenOptions, type Server, type ServerOptions } from './server.ts'

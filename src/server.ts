@@ -16,6 +16,8 @@ import { openStaticFiles } from './http/static-files.ts'
 import { Streams } from './http/streams.ts'
 import { describeFault, type Log, rationed, silentLog } from './log.ts'
 import { createConsole } from './protocols/console/console.ts'
+import { createHbpush } from './protocols/hbpush/hbpush.ts'
+import { DEFAULT_LOCATIONS, type HbpushLocation } from './protocols/hbpush/location.ts'
 import { createNative } from './protocols/native/native.ts'
 import type { Store } from './store/store.ts'
 
@@ -44,6 +46,16 @@ export interface ServerOptions extends Partial<Settings> {
   readonly bus?: Bus
   /** What keeps the history of a new bus, and is closed with it; by default one in memory. */
   readonly store?: Store
+  /**
+   * Further stores by name, each with a bus of its own for the locations of hbpush that name it, and closed with the server.
+   * `store` is the one named `default`.
+   */
+  readonly stores?: ReadonlyMap<string, Store>
+  /**
+   * Locations of the hbpush protocol, in the order in which they are tried; none turns it off. By default publishers at
+   * `/publisher/` and subscribers that wait at `/subscriber/`.
+   */
+  readonly hbpush?: readonly HbpushLocation[]
   /** Where the native protocol lives, with a slash at both ends. Default `/msgbus/`. */
   readonly prefix?: string
   /** Where events go; nowhere by default. */
@@ -62,6 +74,7 @@ export interface ListenOptions {
 }
 
 const CONSOLE_PREFIX = '/_/'
+const DEFAULT_STORE = 'default'
 
 /** Makes a server; it opens nothing until {@link Server.listen}. Misuse throws `TypeError` or `RangeError`. */
 export function createServer(options: ServerOptions = {}): Server {
@@ -71,6 +84,7 @@ export function createServer(options: ServerOptions = {}): Server {
 export class Server {
   readonly bus: Bus
   readonly #ownsBus: boolean
+  readonly #furtherBuses: ReadonlyMap<string, Bus>
   readonly #settings: Settings
   readonly #log: Log
   readonly #intake: Intake
@@ -81,14 +95,26 @@ export class Server {
   readonly #nativeOnly: Router
   readonly #listeners: Listener[] = []
 
-  constructor({ bus: givenBus, store, prefix = '/msgbus/', log = silentLog, ...given }: ServerOptions) {
+  constructor({
+    bus: givenBus,
+    store,
+    stores = new Map(),
+    hbpush = DEFAULT_LOCATIONS,
+    prefix = '/msgbus/',
+    log = silentLog,
+    ...given
+  }: ServerOptions) {
     if (givenBus !== undefined && store !== undefined) {
       throw new TypeError('Cannot set "store": a bus is given, and it has a store')
+    }
+    if (stores.has(DEFAULT_STORE)) {
+      throw new RangeError(`Cannot set "stores": "${DEFAULT_STORE}" is the name of "store"`)
     }
     const bus = givenBus ?? new Bus(store === undefined ? {} : { store })
     this.#ownsBus = givenBus === undefined
     const settings = checkSettings(given)
     this.bus = bus
+    this.#furtherBuses = new Map([...stores].map(([name, further]) => [name, new Bus({ store: further })]))
     this.#settings = settings
     this.#log = rationed(log)
     this.#connections = new ConnectionLimit(settings.maxConnections)
@@ -102,14 +128,20 @@ export class Server {
     })
     const native = createNative({ ...settings, bus, intake: this.#intake, streams: this.#streams, log })
     const files = settings.rootDir === null ? null : this.#openFiles(settings.rootDir, log)
-    const mounts = [{ prefix, handle: native.handle }]
+    const prefixes = [{ prefix, handle: native.handle }]
     if (settings.noConsole !== true) {
       const hasPassword = settings.password !== null
       const { handle } = createConsole({ bus, streams: this.#streams, prefix, hasPassword })
-      mounts.push({ prefix: CONSOLE_PREFIX, handle })
+      prefixes.push({ prefix: CONSOLE_PREFIX, handle })
     }
-    this.#mounts = new Router(mounts, files)
-    this.#nativeOnly = new Router([{ prefix: '/', handle: native.handle }], null)
+    const locations = createHbpush({
+      ...{ ...settings, intake: this.#intake, log },
+      locations: hbpush,
+      buses: new Map([[DEFAULT_STORE, bus], ...this.#furtherBuses]),
+      closing: this.#streams.closing,
+    })
+    this.#mounts = new Router({ prefixes, patterns: [locations], files })
+    this.#nativeOnly = new Router({ prefixes: [{ prefix: '/', handle: native.handle }] })
   }
 
   /**
@@ -166,6 +198,7 @@ export class Server {
     await Promise.all(closed)
     clearTimeout(deadline)
     if (this.#ownsBus) await this.bus.close()
+    for (const bus of this.#furtherBuses.values()) await bus.close()
   }
 
   #openFiles(rootDir: string, log: Log): RequestListener {

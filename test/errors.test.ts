@@ -12,6 +12,7 @@ const statuses: readonly (readonly [ErrorCode, number])[] = [
   ['MSGBUS_NOT_FOUND', 404],
   ['MSGBUS_METHOD_NOT_ALLOWED', 405],
   ['MSGBUS_BODY_SLOW', 408],
+  ['MSGBUS_GONE', 410],
   ['MSGBUS_LENGTH_REQUIRED', 411],
   ['MSGBUS_BODY_TOO_LARGE', 413],
   ['MSGBUS_URL_TOO_LONG', 414],

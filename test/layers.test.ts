@@ -83,8 +83,8 @@ const LAYERS: readonly Layer[] = [
   },
   {
     name: 'protocol interface',
-    places: ['src/protocols/protocol.ts'],
-    imports: ['base', 'bus', 'sink', 'codec', 'http'],
+    places: ['src/protocols/protocol.ts', 'src/protocols/publish-log.ts'],
+    imports: ['base', 'log', 'bus', 'sink', 'codec', 'http'],
     packages: [],
   },
   {

@@ -9,7 +9,7 @@ import type { Filter } from '../filter.ts'
 import { isTree, type Matcher } from '../matcher.ts'
 import { checkSender, checkType, type Draft, type Message } from '../message.ts'
 import { MemoryStore } from '../store/memory.ts'
-import type { Awaitable, ChannelRecord, Place, Start, Store } from '../store/store.ts'
+import type { Awaitable, ChannelRecord, Page, PageRequest, Place, Start, Store } from '../store/store.ts'
 import { Lane } from './lane.ts'
 import { Replay } from './replay.ts'
 import type { Encoder, Sink } from './sink.ts'
@@ -122,6 +122,11 @@ export class Bus {
   /** Finds where a reader can begin that wants to begin there. */
   locate({ paths }: Matcher, start: Start): Awaitable<Place> {
     return this.#store.locate(paths, start)
+  }
+
+  /** Reads a page of what is kept of these channels, see `Store.read`. */
+  read({ paths }: Matcher, place: Omit<PageRequest, 'paths'>): Awaitable<Page> {
+    return this.#store.read({ paths, ...place })
   }
 
   /**

@@ -63,13 +63,17 @@ export class Exchange {
   }
 
   #pageHeaders(): readonly string[] {
-    const isOpen = this.#corsHeaders.includes('Access-Control-Allow-Origin')
     return [
       ...COMMON_HEADERS,
       'Cross-Origin-Resource-Policy',
-      isOpen ? 'cross-origin' : 'same-origin',
+      this.isOpen ? 'cross-origin' : 'same-origin',
       ...this.#corsHeaders,
     ]
+  }
+
+  /** True for the request of a page that may read the answer, though it is of another origin. */
+  get isOpen(): boolean {
+    return this.#corsHeaders.includes('Access-Control-Allow-Origin')
   }
 
   /** Tells a client that waits for it to send its body. Called by whoever is about to read it. */

@@ -7,6 +7,10 @@ import { MsgbusError } from '../errors.ts'
 
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
+const EXPOSED_HEADERS =
+  'Content-Location, Etag, Last-Modified, Msgbus-Id, Msgbus-Count, Msgbus-Position, Msgbus-Resume'
+const ALLOWED_HEADERS = 'Authorization, Content-Type, If-Modified-Since, If-None-Match, Last-Event-ID'
+
 export class OriginRule {
   readonly #allowedOrigins: ReadonlySet<string>
 
@@ -44,9 +48,9 @@ export class OriginRule {
         'Access-Control-Allow-Credentials',
         'true',
       ],
-      ...['Access-Control-Expose-Headers', 'Msgbus-Id, Msgbus-Count, Msgbus-Position, Msgbus-Resume'],
-      ...['Access-Control-Allow-Methods', 'GET, HEAD, POST, PUT', 'Access-Control-Max-Age', '600'],
-      ...['Access-Control-Allow-Headers', 'Authorization, Content-Type, Last-Event-ID'],
+      ...['Access-Control-Expose-Headers', EXPOSED_HEADERS],
+      ...['Access-Control-Allow-Methods', 'GET, HEAD, POST, PUT, DELETE', 'Access-Control-Max-Age', '600'],
+      ...['Access-Control-Allow-Headers', ALLOWED_HEADERS],
     ]
   }
 

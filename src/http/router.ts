@@ -1,5 +1,5 @@
-// Which mount a request belongs to: the longest prefix wins, and what no mount owns goes to the document root. The
-// protocol is chosen by address alone, never by looking at what was sent.
+// Which mount a request belongs to: the longest prefix wins, then the first pattern that fits, and what no mount owns goes
+// to the document root. The protocol is chosen by address alone, never by looking at what was sent.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { MsgbusError } from '../errors.ts'
@@ -13,24 +13,37 @@ export interface Mount {
   handle(exchange: Exchange, rest: string): Promise<void>
 }
 
+/** Whatever says itself that it is its own. */
+export interface PatternMount {
+  /** @returns What serves this path, null if it is not its own. */
+  match(path: string): ((exchange: Exchange) => Promise<void>) | null
+}
+
+export interface RouterMounts {
+  readonly prefixes: readonly Mount[]
+  /** Asked in this order for what is below no prefix. */
+  readonly patterns?: readonly PatternMount[]
+  /** Serves what no mount owns; nothing does by default. */
+  readonly files?: ((req: IncomingMessage, res: ServerResponse) => void) | null
+}
+
 export class Router {
   readonly #mounts: readonly Mount[]
+  readonly #patterns: readonly PatternMount[]
   readonly #files: ((req: IncomingMessage, res: ServerResponse) => void) | null
 
-  /**
-   * @param files Serves what no mount owns; null for nothing.
-   * @throws {TypeError} for a prefix that does not begin and end with a slash; {RangeError} for one that stands twice.
-   */
-  constructor(mounts: readonly Mount[], files: ((req: IncomingMessage, res: ServerResponse) => void) | null) {
-    for (const { prefix } of mounts) {
+  /** @throws {TypeError} for a prefix that does not begin and end with a slash; {RangeError} for one that stands twice. */
+  constructor({ prefixes, patterns = [], files = null }: RouterMounts) {
+    for (const { prefix } of prefixes) {
       if (!/^\/(?:[^?#\s]*\/)?$/.test(prefix)) {
         throw new TypeError(`Cannot mount at "${prefix}": a prefix begins and ends with "/"`)
       }
-      if (mounts.filter(mount => mount.prefix === prefix).length > 1) {
+      if (prefixes.filter(mount => mount.prefix === prefix).length > 1) {
         throw new RangeError(`Cannot mount at "${prefix}": it is mounted twice`)
       }
     }
-    this.#mounts = mounts.toSorted((a, b) => b.prefix.length - a.prefix.length)
+    this.#mounts = prefixes.toSorted((a, b) => b.prefix.length - a.prefix.length)
+    this.#patterns = patterns
     this.#files = files
   }
 
@@ -44,6 +57,10 @@ export class Router {
     const { path } = exchange.target
     for (const mount of this.#mounts) {
       if (path.startsWith(mount.prefix)) return mount.handle(exchange, path.slice(mount.prefix.length))
+    }
+    for (const mount of this.#patterns) {
+      const serve = mount.match(path)
+      if (serve !== null) return serve(exchange)
     }
     if (this.#files === null) throw new MsgbusError('MSGBUS_NOT_FOUND', 'There is nothing at this address')
     this.#files(exchange.req, exchange.res)

@@ -15,6 +15,7 @@ const SINGLE_HEADERS: ReadonlySet<string> = new Set([
   'from',
   'host',
   'idempotency-key',
+  'if-modified-since',
   'last-event-id',
   'origin',
 ])
@@ -48,6 +49,16 @@ export function checkWire(req: IncomingMessage): void {
       'HTTP/1.0 has no transfer encodings: send a Content-Length',
     )
   }
+}
+
+/**
+ * Checks a request whose body is to be published as it is.
+ * @throws {MsgbusError} `MSGBUS_CONTENT_ENCODING`.
+ */
+export function checkEncoding({ headers }: IncomingMessage): void {
+  const encoding = headers['content-encoding']
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return
+  throw new MsgbusError('MSGBUS_CONTENT_ENCODING', 'Cannot publish an encoded body: send it as it is')
 }
 
 function checkHeaders(rawHeaders: readonly string[]): void {

@@ -61,7 +61,7 @@ export class History<Kept extends KeptMessage> {
   #rememberedCount = 0
   // Of channels that were forgotten altogether.
   #newestForgotten = NOT_GONE
-  #emptied: Emptied = { seq: 0, second: 0, ordinal: -1 }
+  readonly #emptied: Emptied = { seq: 0, second: 0, ordinal: -1 }
   #lastSeq = 0
 
   constructor(options: HistoryOptions<Kept>) {

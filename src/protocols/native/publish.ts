@@ -4,12 +4,13 @@
 import type { Bus } from '../../bus/bus.ts'
 import { MsgbusError } from '../../errors.ts'
 import type { Exchange } from '../../http/exchange.ts'
+import { checkEncoding } from '../../http/wire-rules.ts'
 import type { Message } from '../../message.ts'
 import { readForm } from './form.ts'
 import { decodeOne } from './one-channel.ts'
 import type { NativeOptions } from './options.ts'
 import { PartPublisher } from './part-publisher.ts'
-import { logPublish, peerOf } from './publish-log.ts'
+import { logPublish, peerOf } from '../publish-log.ts'
 
 export class Publisher {
   readonly #options: NativeOptions
@@ -26,10 +27,7 @@ export class Publisher {
    */
   async publish(exchange: Exchange, rest: string): Promise<void> {
     const { headers } = exchange.req
-    const encoding = headers['content-encoding']
-    if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-      throw new MsgbusError('MSGBUS_CONTENT_ENCODING', 'Cannot publish an encoded body: send it as it is')
-    }
+    checkEncoding(exchange.req)
     const type = headers['content-type'] ?? ''
     const essence = /^[^;\s]*/.exec(type)?.[0].toLowerCase() ?? ''
     if (essence === 'multipart/form-data') {

@@ -1,8 +1,8 @@
-// Says in the log what was published, and by whom. Never what was in it.
+// What protocols have in common: it says in the log what was published, and by whom. Never what was in it.
 
-import type { Exchange } from '../../http/exchange.ts'
-import type { Log } from '../../log.ts'
-import type { Message } from '../../message.ts'
+import type { Exchange } from '../http/exchange.ts'
+import type { Log } from '../log.ts'
+import type { Message } from '../message.ts'
 
 /** Who published, as far as is known. */
 export interface PeerFields {

@@ -42,8 +42,7 @@ export class Channels {
 
   /** Number of the newest tombstone up to now, 0 for none. Nothing up to there is to be seen. */
   async deletedSeq(name: string): Promise<number> {
-    const search = this.#searches.get(name) ?? { deletedSeq: 0, searchedSeq: 0, running: null }
-    this.#searches.set(name, search)
+    const search = this.#searches.get(name) ?? this.#beginSearch(name)
     if (search.searchedSeq < this.#bus.position.seq) {
       // Many who come back at once share one search.
       search.running ??= this.#search(name, search).finally(() => {
@@ -52,6 +51,12 @@ export class Channels {
       await search.running
     }
     return search.deletedSeq
+  }
+
+  #beginSearch(name: string): Search {
+    const search = { deletedSeq: 0, searchedSeq: 0, running: null }
+    this.#searches.set(name, search)
+    return search
   }
 
   async #search(name: string, search: Search): Promise<void> {

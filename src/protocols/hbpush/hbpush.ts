@@ -33,7 +33,8 @@ export function createHbpush(options: HbpushOptions): PatternMount {
       if (location.kind === 'publisher') await publisher.handle(exchange, realm, location, id)
       else await subscribe(exchange, realm, location, id)
     } catch (error) {
-      if (!(error instanceof MsgbusError) || !PASSING_CODES.has(error.code) || hasBody(exchange.req)) throw error
+      if (!(error instanceof MsgbusError) || !PASSING_CODES.has(error.code) || hasBody(exchange.req))
+        throw error
       answerError(exchange, error)
     }
   }

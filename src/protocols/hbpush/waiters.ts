@@ -35,8 +35,11 @@ export class Waiters {
   readonly #waiters = new Set<Waiter>()
   readonly #counts = new Map<string, number>()
   readonly #answered = new WeakSet<Message>()
-  #encoded: { readonly message: Message; readonly isWide: boolean; readonly headers: readonly string[] } | null =
-    null
+  #encoded: {
+    readonly message: Message
+    readonly isWide: boolean
+    readonly headers: readonly string[]
+  } | null = null
 
   /** @param closing Aborted when nobody may wait any more. */
   constructor(bus: Bus, closing: AbortSignal) {

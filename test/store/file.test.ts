@@ -361,6 +361,18 @@ await t.test(
   },
 )
 
+await t.test('a body without bytes, and without memory, is there again', async t => {
+  const path = newPath(t)
+  const log = new TestLog()
+  const first = await openFileStore(path)
+  const body = new Uint8Array(new ArrayBuffer(0))
+  await first.append([{ channel: 'a', type: 'a/b', sender: null, body }])
+  await first.close()
+  const store = await open(t, path, { log })
+  t.same(await bodies(store, 'a'), [''])
+  t.same(log.events, [])
+})
+
 await t.test('a limit that is none is refused', async t => {
   const path = newPath(t)
   await t.rejects(openFileStore(path, { maxCount: -1 }), RangeError)

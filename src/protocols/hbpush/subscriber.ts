@@ -86,11 +86,13 @@ async function openProgress(
   deletedSeqs: ReadonlyMap<string, number>,
 ): Promise<Progress> {
   const isTold = start.kind !== 'all'
-  const seq = Math.min(...deletedSeqs.values())
-  if (seq <= place.seq) return new Progress(place, isTold)
-  // What is gone of what was deleted is not missing.
-  const { epoch } = bus.position
-  return new Progress(await bus.locate(matcher, { kind: 'after', cursor: { epoch, seq } }), isTold)
+  const deletedSeq = Math.min(...deletedSeqs.values())
+  if (deletedSeq === 0) return new Progress(place, isTold)
+  const cursor = { epoch: bus.position.epoch, seq: deletedSeq }
+  const behind = await bus.locate(matcher, { kind: 'after', cursor })
+  // What was deleted is not missing: of two places, less is missing behind the later one.
+  const isLater = place.isReset || (!behind.isReset && behind.missedCount < place.missedCount)
+  return new Progress({ ...(isLater ? behind : place), seq: Math.max(place.seq, deletedSeq) }, isTold)
 }
 
 /**

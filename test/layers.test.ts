@@ -52,7 +52,9 @@ const LAYERS: readonly Layer[] = [
   // The one that every bus has unless it is given another.
   {
     name: 'memory store',
-    places: ['memory', 'history', 'channel-log', 'queue', 'retention'].map(name => `src/store/${name}.ts`),
+    places: ['memory', 'history', 'channel-log', 'queue', 'due-queue', 'retention'].map(
+      name => `src/store/${name}.ts`,
+    ),
     imports: ['base', 'store interface', 'memory store'],
     packages: [],
   },

@@ -4,6 +4,7 @@
 import { isAfter, isMessageAfter, type Moment, secondOf } from '../cursor.ts'
 import type { Message } from '../message.ts'
 import { Queue } from './queue.ts'
+import type { ChannelRetention } from './retention.ts'
 import type { KeptMessage } from './store.ts'
 
 /** What a kept message costs beside its body, roughly: its object, its id, its places in two lists. */
@@ -38,6 +39,8 @@ export function costOf({ body }: Pick<KeptMessage, 'body'>): number {
 
 export class ChannelLog<Kept extends KeptMessage = Message> {
   readonly name: string
+  /** What is to be kept of it. */
+  readonly limits: ChannelRetention
   readonly #kept = new Queue<Kept>()
   // To count exactly what a reader missed, the numbers of messages are kept longer than the messages.
   readonly #gone = new Queue<Gone>()
@@ -49,8 +52,9 @@ export class ChannelLog<Kept extends KeptMessage = Message> {
   #byteCount = 0
 
   /** @param floor What its first message has to come behind, because it may have had others that nobody remembers. */
-  constructor(name: string, floor: Moment = NOT_GONE) {
+  constructor(name: string, limits: ChannelRetention, floor: Moment = NOT_GONE) {
     this.name = name
+    this.limits = limits
     this.#last = { seq: 0, time: floor.second * 1000, ordinal: floor.ordinal }
   }
 

@@ -5,8 +5,9 @@
 import { isAfter, type Moment, secondOf } from '../cursor.ts'
 import { isTree, matchesChannel } from '../matcher.ts'
 import { ChannelLog, costOf, type Gone, type Last, NOT_GONE } from './channel-log.ts'
+import { DueQueue } from './due-queue.ts'
 import { Queue } from './queue.ts'
-import type { Retention } from './retention.ts'
+import { type ChannelRetention, limitsByChannel, type Retention } from './retention.ts'
 import type { KeptMessage, Page, PageRequest, Place, Start } from './store.ts'
 
 const MAX_CHANNELS = 100_000
@@ -50,7 +51,10 @@ type Piece<Kept extends KeptMessage> = Pick<Page<Kept>, 'messages' | 'seq'>
 
 export class History<Kept extends KeptMessage> {
   readonly #options: HistoryOptions<Kept>
+  readonly #limitsOf: (channel: string) => ChannelRetention
   readonly #logs = new Map<string, ChannelLog<Kept>>()
+  // When the oldest message of a channel may be too old: not before that, perhaps later.
+  readonly #expiry = new DueQueue<ChannelLog<Kept>>()
   // All channels in one row. Some messages that their channel has let go of still stand here.
   readonly #all = new Queue<Kept>()
   readonly #lost: Lost[] = []
@@ -66,6 +70,7 @@ export class History<Kept extends KeptMessage> {
 
   constructor(options: HistoryOptions<Kept>) {
     this.#options = options
+    this.#limitsOf = limitsByChannel(options.retention)
   }
 
   /** Number of the last message, kept or not. */
@@ -87,13 +92,15 @@ export class History<Kept extends KeptMessage> {
   /** Takes the next message, and lets go of what is too much then. */
   push(message: Kept): void {
     const log = this.#logs.get(message.channel) ?? this.#openLog(message.channel)
+    const isFirst = log.keptCount === 0
+    const { maxCount, maxBytes, maxAgeMs } = log.limits
     this.#lastSeq = message.seq
     log.push(message)
     this.#all.push(message)
     this.#keptCount++
     this.#costBytes += costOf(message)
-    const { maxCount, maxBytes } = this.#options.retention
     while (log.keptCount > maxCount || log.costBytes > maxBytes) this.#drop(log)
+    if (isFirst && log.oldest === message) this.#expiry.set(log, message.time + maxAgeMs)
     this.trim()
   }
 
@@ -121,7 +128,7 @@ export class History<Kept extends KeptMessage> {
 
   #openLog(channel: string): ChannelLog<Kept> {
     if (this.#logs.size >= MAX_CHANNELS) this.#forgetChannel()
-    const log = new ChannelLog<Kept>(channel, this.#newestForgotten)
+    const log = new ChannelLog<Kept>(channel, this.#limitsOf(channel), this.#newestForgotten)
     this.#logs.set(channel, log)
     return log
   }
@@ -136,6 +143,7 @@ export class History<Kept extends KeptMessage> {
     if (chosen === undefined) return
     while (chosen.keptCount > 0) this.#drop(chosen)
     this.#logs.delete(chosen.name)
+    this.#expiry.delete(chosen)
     this.#rememberedCount -= chosen.rememberedCount
     this.#forget(chosen.newestGone)
   }
@@ -201,8 +209,9 @@ export class History<Kept extends KeptMessage> {
   /** Lets go of what is too old, and of the oldest while there is too much. */
   trim(): void {
     const { retention, now } = this.#options
-    const { maxAgeMs, maxTotalCount, maxTotalBytes } = retention
-    const oldestTime = now() - maxAgeMs
+    const { maxTotalCount, maxTotalBytes } = retention
+    const nowMs = now()
+    while (this.#expiry.firstMs < nowMs) this.#expire(nowMs)
     for (let oldest = this.#all.at(0); oldest !== undefined; oldest = this.#all.at(0)) {
       const log = this.#logs.get(oldest.channel)
       if (log?.holds(oldest) !== true) {
@@ -211,9 +220,22 @@ export class History<Kept extends KeptMessage> {
         continue
       }
       const isTooMuch = this.#keptCount > maxTotalCount || this.#costBytes > maxTotalBytes
-      if (!isTooMuch && oldest.time >= oldestTime) return
+      if (!isTooMuch) return
       this.#drop(log)
     }
+  }
+
+  #expire(nowMs: number): void {
+    const log = this.#expiry.first
+    if (log === undefined) return
+    const { maxAgeMs } = log.limits
+    let { oldest } = log
+    while (oldest !== undefined && oldest.time + maxAgeMs < nowMs) {
+      this.#drop(log)
+      oldest = log.oldest
+    }
+    if (oldest === undefined) this.#expiry.delete(log)
+    else this.#expiry.putOffFirst(oldest.time + maxAgeMs)
   }
 
   /** True for a message that is kept. */
@@ -374,6 +396,7 @@ export class History<Kept extends KeptMessage> {
   /** Forgets everything but the last number. */
   clear(): void {
     this.#logs.clear()
+    this.#expiry.clear()
     this.#all.keepOnly(() => false)
   }
 }

@@ -764,6 +764,74 @@ async function retentionContract(t: Test, kind: StoreKind): Promise<void> {
     t.same(await rig.seqs(['']), [5])
   })
 
+  await t.test('by rule: a channel, or all below a name, has limits of its own', async t => {
+    const rules = [
+      { paths: ['cam/'], maxCount: 1 },
+      { paths: ['cam/door', 'log'], maxCount: 3 },
+      { paths: ['cam/yard/'], maxBytes: 1000 },
+      { paths: ['none'], maxCount: 0 },
+    ]
+    const rig = await Rig.open(t, kind, { maxCount: 2, rules })
+    const names = ['cam', 'cam/a', 'cam/door', 'cam/door/x', 'cam/yard/a', 'log', 'log/x', 'none', 'camera']
+    for (let round = 0; round < 4; round++) {
+      for (const name of names) await rig.store.append([draftOf(name, 'x'.repeat(400))])
+    }
+    const counts = new Map([...rig.store.channels()].map(({ name, keptCount }) => [name, keptCount]))
+    t.same(
+      names.map(name => counts.get(name)),
+      [2, 1, 3, 1, 1, 3, 2, 0, 2],
+    )
+    t.same(await rig.seqs(['cam/']), [12, 21, 29, 30, 31, 32])
+    t.same(await rig.seqs(['cam/door', 'none']), [12, 21, 30])
+    t.match(await rig.after(['none'], 0), { missedCount: 4, isReset: false })
+    t.match(await rig.after(['cam/door'], 0), { missedCount: 1, isReset: false })
+  })
+
+  await t.test(
+    'by rule: what is too old of one channel goes, though older messages of others stay',
+    async t => {
+      const rules = [
+        { paths: ['short/'], maxAgeMs: 100 },
+        { paths: ['long'], maxAgeMs: 10_000 },
+        { paths: ['ever'], maxAgeMs: Infinity },
+      ]
+      const rig = await Rig.open(t, kind, { maxAgeMs: 1000, rules })
+      await rig.put('ever', 'long', 'usual', 'short/a', 'short/b')
+      rig.pass(60)
+      await rig.put('short/a', 'usual')
+      rig.pass(41)
+      t.same(await rig.seqs(['']), [1, 2, 3, 6, 7])
+      t.same(await rig.seqs(['short/a']), [6])
+      t.match(await rig.after(['short/'], 0), { missedCount: 2, isReset: false })
+      const { mark } = await rig.locate([''], { kind: 'now' })
+      rig.pass(60)
+      const page = await rig.store.read({ paths: [''], afterSeq: 3, maxCount: 9, mark })
+      t.equal(page.lostCount, 1)
+      t.same(
+        page.messages.map(({ seq }) => seq),
+        [7],
+      )
+      rig.pass(900)
+      t.same(await rig.seqs(['']), [1, 2])
+      await rig.put('short/a')
+      rig.pass(101)
+      t.same(await rig.seqs(['']), [1, 2])
+      rig.pass(1e9)
+      t.same(await rig.seqs(['']), [1])
+      t.match(await rig.after([''], 0), { missedCount: 7, isReset: false })
+    },
+  )
+
+  await t.test('by rule: the limits in total count all the same', async t => {
+    const rig = await Rig.open(t, kind, {
+      maxCount: 1,
+      maxTotalCount: 4,
+      rules: [{ paths: ['a'], maxCount: 9 }],
+    })
+    await rig.put('a', 'a', 'b', 'a', 'a', 'b', 'a')
+    t.same(await rig.seqs(['']), [4, 5, 6, 7])
+  })
+
   await t.test('whatever limit is met first counts', async t => {
     const rig = await Rig.open(t, kind, { maxCount: 3, maxAgeMs: 1000, maxTotalCount: 4 })
     await rig.put('a', 'a', 'a', 'a', 'b', 'b')

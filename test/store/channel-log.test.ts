@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { Message } from '../../src/message.ts'
 import { ChannelLog, costOf } from '../../src/store/channel-log.ts'
+import { DEFAULT_RETENTION } from '../../src/store/retention.ts'
 
 function messageOf(seq: number, body = ''): Message {
   return {
@@ -10,7 +11,7 @@ function messageOf(seq: number, body = ''): Message {
 }
 
 function logOf(...seqs: readonly number[]): ChannelLog {
-  const log = new ChannelLog('a')
+  const log = new ChannelLog('a', DEFAULT_RETENTION)
   for (const seq of seqs) log.push(messageOf(seq))
   return log
 }
@@ -20,7 +21,7 @@ function seqsOf(messages: readonly Message[]): readonly number[] {
 }
 
 await t.test('it counts what it keeps, and what it ever had', t => {
-  const log = new ChannelLog('a')
+  const log = new ChannelLog('a', DEFAULT_RETENTION)
   const messages = [messageOf(2, 'xy'), messageOf(5, ''), messageOf(9, 'z')]
   for (const message of messages) log.push(message)
   const all = messages.reduce((sum, message) => sum + costOf(message), 0)

@@ -4,6 +4,8 @@
 // What would end the line, move the cursor or reverse the text of a terminal or a log.
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 
+const MAX_SHOWN = 60
+
 /** A fault in the configuration. The message is one line, names the place and the option, and holds no password. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
@@ -12,7 +14,7 @@ export class ConfigError extends Error {
    * when the fault is in there.
    */
   readonly place: string
-  /** Long name of the option, without dashes. */
+  /** Long name of the option, without dashes; behind a dot the key in a mapping that is its value. */
   readonly option: string
 
   constructor(place: string, option: string, expected: string, found: string, options?: ErrorOptions) {
@@ -25,4 +27,10 @@ export class ConfigError extends Error {
 
 function escapeCharacter(character: string): string {
   return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
+}
+
+/** Shows a text in an error: quoted, at most 60 characters of it, without the credentials of a URL. */
+export function quote(text: string): string {
+  const safe = text.replace(/\/\/[^/]*@/g, '//***@')
+  return JSON.stringify(safe.length > MAX_SHOWN ? `${safe.slice(0, MAX_SHOWN)}…` : safe)
 }

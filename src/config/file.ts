@@ -2,22 +2,10 @@
 // a tree is built of it. Which of several given values wins is decided in load.ts.
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
-import {
-  CST,
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  Lexer,
-  LineCounter,
-  type Node,
-  type ParsedNode,
-  Parser,
-  parseDocument,
-} from 'yaml'
-import { ConfigError } from './config-error.ts'
-import { checkValue, findOption, quote, type Setting, unknownOption } from './flags.ts'
+import { CST, Lexer, LineCounter, Parser, parseDocument } from 'yaml'
+import { ConfigError, quote } from './config-error.ts'
+import { checkValue, findOption, type Setting, unknownOption } from './flags.ts'
+import { Given } from './given.ts'
 import { type Option, OPTIONS, type OptionKey } from './schema.ts'
 
 const MAX_FILE_BYTES = 1024 * 1024
@@ -55,7 +43,7 @@ export function readConfigFile(path: string): Setting[] {
   if (fault !== undefined) throw syntaxFault(fault.code, at(fault.pos[0]))
   const { version } = document.directives.yaml
   if (version !== '1.2') throw new ConfigError(at(0), 'config', 'YAML 1.2', `YAML ${version}`)
-  return readMapping(document, at)
+  return readOptions(new Given({ document, placeOf: at }, 'config', document.contents, at(0)))
 }
 
 function next(text: string, start: number): number {
@@ -134,65 +122,27 @@ function syntaxFault(code: string, place: string): ConfigError {
   return new ConfigError(place, 'config', expected, found)
 }
 
-function readMapping(document: Document.Parsed, at: At): Setting[] {
-  const root = document.contents
+function readOptions(root: Given): Setting[] {
   // A file of comments only, or with nothing behind its `---`.
-  if (root === null || isNothing(root)) return []
-  if (!isMap(root)) {
-    throw new ConfigError(at(root.range[0]), 'config', 'a mapping of options to values', nameShape(root))
-  }
+  if (root.isSingle && root.value === undefined) return []
   const placeOf = new Map<OptionKey, string>()
-  return root.items.flatMap(({ key, value }) => {
-    const place = at(key.range[0])
-    if (!isScalar(key) || typeof key.value !== 'string') {
-      throw new ConfigError(place, 'config', 'the name of an option', 'another key')
-    }
-    const option = findOption(key.value)
-    if (option === undefined) throw unknownOption(place, key.value)
-    const { name, isList, isCommandLineOnly }: Option = OPTIONS[option]
+  return root.fields('a mapping of options to values').flatMap(({ key, keyPlace, read }) => {
+    if (key === undefined) throw new ConfigError(keyPlace, 'config', 'the name of an option', 'another key')
+    const option = findOption(key)
+    if (option === undefined) throw unknownOption(keyPlace, key)
+    const { name, isList, isCommandLineOnly, fileSchema, schema }: Option = OPTIONS[option]
     const earlier = placeOf.get(option)
     if (earlier !== undefined) {
-      throw new ConfigError(place, name, 'each option once', `it already at ${earlier}`)
+      throw new ConfigError(keyPlace, name, 'each option once', `it already at ${earlier}`)
     }
     if (isCommandLineOnly) {
-      throw new ConfigError(place, name, 'an option that a file may hold', 'one for the command line only')
+      throw new ConfigError(keyPlace, name, 'an option that a file may hold', 'one for the command line only')
     }
-    placeOf.set(option, place)
-    const node = value === null ? null : followAlias(value, name, document, at)
-    const valuePlace = value === null || isNothing(node) ? place : at(value.range[0])
-    if (!isList) return [checkNode(option, valuePlace, node)]
-    if (!isSeq(node)) throw new ConfigError(valuePlace, name, 'a list', showNode(node))
-    return (node.items as ParsedNode[]).map(item =>
-      checkNode(option, at(item.range[0]), followAlias(item, name, document, at)),
-    )
+    placeOf.set(option, keyPlace)
+    const given = read(name)
+    return (isList ? given.items('a list') : [given]).map(one => {
+      const value = one.isSingle ? one.value : one
+      return checkValue(option, one.place, value, one.found, fileSchema ?? schema)
+    })
   })
-}
-
-function followAlias(node: ParsedNode, name: string, document: Document.Parsed, at: At): Node {
-  if (!isAlias(node)) return node
-  const target = node.resolve(document)
-  if (target !== undefined) return target
-  throw new ConfigError(at(node.range[0]), name, 'an alias of something above', 'one of nothing')
-}
-
-function checkNode(key: OptionKey, place: string, node: Node | null): Setting {
-  if (isNothing(node)) return checkValue(key, place, undefined, 'nothing')
-  if (!isScalar(node)) return checkValue(key, place, node, showNode(node))
-  // A number only if it is written the one way that nobody reads otherwise: not 080, 1e3, 0x10 or 1.0.
-  const isOdd = typeof node.value === 'number' && String(node.value) !== node.source
-  return checkValue(key, place, isOdd ? NaN : node.value, showNode(node))
-}
-
-function isNothing(node: Node | null): boolean {
-  return node === null || (isScalar(node) && node.value === null)
-}
-
-function showNode(node: Node | null): string {
-  if (isNothing(node)) return 'nothing'
-  if (!isScalar(node)) return nameShape(node)
-  return typeof node.value === 'string' ? quote(node.value) : (node.source ?? 'something else').slice(0, 60)
-}
-
-function nameShape(node: Node | null): string {
-  return isMap(node) ? 'a mapping' : isSeq(node) ? 'a list' : 'a single value'
 }

@@ -3,10 +3,10 @@
 
 import { parseArgs } from 'node:util'
 import * as v from 'valibot'
-import { ConfigError } from './config-error.ts'
+import { ConfigError, quote } from './config-error.ts'
 import { OPTIONS, type Option, type OptionKey } from './schema.ts'
+import type { Schema } from './values.ts'
 
-const MAX_SHOWN = 60
 const COMMAND_LINE = 'command line'
 
 /** One value that somebody gave, checked. */
@@ -63,6 +63,9 @@ export function readFlags(argv: readonly string[]): Flags {
     const key = keyOf(token)
     if (key === undefined) throw unknownOption(COMMAND_LINE, token.name)
     const row: Option = OPTIONS[key]
+    if (row.isFileOnly) {
+      throw new ConfigError(COMMAND_LINE, row.name, 'an option for the command line', 'one for a file only')
+    }
     isSecretGiven ||= row.isSecret === true
     if (row.placeholder !== undefined) {
       settings.push(checkFlag(key, token))
@@ -121,20 +124,21 @@ function checkFlag(key: OptionKey, { value, inlineValue }: FlagToken): Setting {
 /**
  * Checks one value, or one element of a list, against the table.
  * @param found How an error is to show the value; not used for secrets.
+ * @param schema What the value may be here, if not what it may be on the command line.
  * @throws {ConfigError}
  */
-export function checkValue(key: OptionKey, place: string, value: unknown, found: string): Setting {
-  const { name, schema, isSecret }: Option = OPTIONS[key]
+export function checkValue(
+  key: OptionKey,
+  place: string,
+  value: unknown,
+  found: string,
+  schema: Schema<unknown> = OPTIONS[key].schema,
+): Setting {
+  const { name, isSecret }: Option = OPTIONS[key]
   const result = v.safeParse(schema, value)
   if (result.success) return { key, place, value: result.output }
   const shown = isSecret && value !== undefined ? 'a value that is not shown' : found
   throw new ConfigError(place, name, result.issues[0].message, shown)
-}
-
-/** Shows a text in an error: quoted, at most 60 characters of it, without the credentials of a URL. */
-export function quote(text: string): string {
-  const safe = text.replace(/\/\/[^/]*@/g, '//***@')
-  return JSON.stringify(safe.length > MAX_SHOWN ? `${safe.slice(0, MAX_SHOWN)}…` : safe)
 }
 
 /** The error for a name that no option has. Of the name only what looks like one is shown. */

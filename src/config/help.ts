@@ -28,13 +28,18 @@ function helpEntry(row: Option): string {
   return `${first}${lines.join(`\n${indent}`)}\n`
 }
 
-function flagsOf({ name, short, placeholder }: Option): string {
+function flagsOf({ name, short, placeholder, isFileOnly }: Option): string {
+  if (isFileOnly) return `    ${name}`
   const letters = short === undefined ? '    ' : short.map(letter => `-${letter}, `).join('')
   return `${letters}--${name}${placeholder === undefined ? '' : ` ${placeholder}`}`
 }
 
 function describe(row: Option): string {
-  const facts = [row.default === undefined ? null : `default ${row.default}`, row.unit ?? null]
+  const facts = [
+    row.default === undefined ? null : `default ${row.default}`,
+    row.unit ?? null,
+    row.isFileOnly ? 'in a file only' : null,
+  ]
   const shown = facts.filter(fact => fact !== null)
   return shown.length === 0 ? row.help : `${row.help} (${shown.join('; ')})`
 }
@@ -56,7 +61,9 @@ function wrap(text: string, width: number): string[] {
 /** The options as a table in Markdown, one line each, with a final line end. */
 export function describeOptions(): string {
   const rows = ROWS.map(([, row]) => [
-    ['--' + row.name, ...(row.short ?? []).map(letter => `-${letter}`)].map(code).join(', '),
+    row.isFileOnly
+      ? `${code(row.name)} (in a file only)`
+      : ['--' + row.name, ...(row.short ?? []).map(letter => `-${letter}`)].map(code).join(', '),
     row.placeholder === undefined ? '' : code(row.placeholder),
     row.default === undefined ? '' : code(row.default),
     row.unit ?? '',

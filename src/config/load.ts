@@ -3,11 +3,14 @@
 // (exit 78, before anything is opened).
 
 import { isIP, SocketAddress } from 'node:net'
-import { ConfigError } from './config-error.ts'
+import { ConfigError, quote } from './config-error.ts'
 import { readConfigFile } from './file.ts'
-import { checkValue, quote, ROWS, readFlags, type Setting } from './flags.ts'
+import { checkValue, ROWS, readFlags, type Setting } from './flags.ts'
 import { helpText } from './help.ts'
-import { type Config, type Listener, OPTIONS, type OptionKey } from './schema.ts'
+import { DEFAULT_STORE, type LocationRequest, type UncheckedLocation } from './locations.ts'
+import type { NamedStores } from './named-stores.ts'
+import { type Config, type Listener, type Option, OPTIONS, type OptionKey } from './schema.ts'
+import type { RetainRequest, StoreRequest } from './store-url.ts'
 import type { ListenRequest } from './values.ts'
 
 /** What a command line asks for. */
@@ -31,7 +34,10 @@ export function loadConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Out
   const fromFile = typeof path === 'string' ? readConfigFile(path) : []
   const given = new Map<OptionKey, readonly Setting[]>()
   for (const layer of [defaults(), fromFile, fromEnvironment(env), flags.settings]) {
-    for (const [key, settings] of groupByKey(layer)) given.set(key, settings)
+    for (const [key, settings] of groupByKey(layer)) {
+      const { isByName }: Option = OPTIONS[key]
+      given.set(key, isByName ? [...(given.get(key) ?? []), ...settings] : settings)
+    }
   }
   return { kind: 'run', config: toConfig(given) }
 }
@@ -64,19 +70,77 @@ function fromEnvironment(env: NodeJS.ProcessEnv): Setting[] {
   })
 }
 
-type Values = Omit<Config, 'listeners'>
+type Given = ReadonlyMap<OptionKey, readonly Setting[]>
+type Values = Omit<Config, 'listeners' | 'store' | 'stores' | 'locations'>
 
-function toConfig(given: ReadonlyMap<OptionKey, readonly Setting[]>): Config {
-  const entries = ROWS.filter(([key]) => !['help', 'version', 'listen'].includes(key)).map(([key, row]) => {
+const NOT_TAKEN_OVER: readonly OptionKey[] = ['help', 'version', 'listen', 'store', 'locations']
+
+function toConfig(given: Given): Config {
+  const entries = ROWS.filter(([key]) => !NOT_TAKEN_OVER.includes(key)).map(([key, row]) => {
     const values = (given.get(key) ?? []).map(({ value }) => value)
     return [key, row.isList ? values : (values.at(-1) ?? null)] as const
   })
   // Each value has come out of the schema of its row, which is what the type is made of.
   const values = Object.fromEntries(entries) as unknown as Values
-  return { ...values, listeners: toListeners(values, given) }
+  checkRetain(given.get('retain') ?? [])
+  const [store, stores] = toStores(given.get('store') ?? [])
+  const locations = toLocations(given.get('locations')?.at(-1), stores)
+  return { ...values, listeners: toListeners(values, given), store, stores, locations }
 }
 
-function toListeners(values: Values, given: ReadonlyMap<OptionKey, readonly Setting[]>): Listener[] {
+function checkRetain(settings: readonly Setting[]): void {
+  const known = new Set<string>()
+  for (const { place, value } of settings) {
+    for (const path of (value as RetainRequest).paths) {
+      if (known.has(path)) {
+        throw new ConfigError(
+          place,
+          OPTIONS.retain.name,
+          'one rule for each pattern',
+          `a second one for ${quote(path)}`,
+        )
+      }
+      known.add(path)
+    }
+  }
+}
+
+function toStores(
+  settings: readonly Setting[],
+): readonly [main: StoreRequest, others: ReadonlyMap<string, StoreRequest>] {
+  const stores = new Map(settings.flatMap(({ value }) => [...(value as NamedStores)]))
+  const main = stores.get(DEFAULT_STORE)
+  if (main === undefined) throw new TypeError('Cannot choose the store: the table has no default')
+  const nameOf = new Map<string, string>()
+  for (const [name, request] of stores) {
+    if (request.kind !== 'file') continue
+    const other = nameOf.get(request.path)
+    nameOf.set(request.path, name)
+    if (other === undefined) continue
+    const found = `${quote(request.path)} for ${quote(other)} and ${quote(name)}`
+    throw new ConfigError(
+      settings.at(-1)?.place ?? '',
+      OPTIONS.store.name,
+      'a directory for each store',
+      found,
+    )
+  }
+  stores.delete(DEFAULT_STORE)
+  return [main, stores]
+}
+
+function toLocations(
+  setting: Setting | undefined,
+  stores: ReadonlyMap<string, StoreRequest>,
+): readonly LocationRequest[] | null {
+  if (setting === undefined) return null
+  return (setting.value as readonly UncheckedLocation[]).map(({ location, given }) => {
+    if (location.store === DEFAULT_STORE || stores.has(location.store)) return location
+    throw given.refusal(`the name of a store (${[DEFAULT_STORE, ...stores.keys()].join(', ')})`)
+  })
+}
+
+function toListeners(values: Values, given: Given): Listener[] {
   const { address, port, tlsPort, certFile } = values
   const placeOf = (key: OptionKey) => given.get(key)?.at(-1)?.place ?? 'default'
   const requests = given.get('listen') ?? []

@@ -3,8 +3,12 @@
 // file, see flags.ts and load.ts.
 
 import type * as v from 'valibot'
+import { LOCATIONS, type LocationRequest } from './locations.ts'
+import { MAIN_STORE, STORES } from './named-stores.ts'
+import { RETAIN, type StoreRequest } from './store-url.ts'
 import {
   ADDRESS,
+  ADDRESS_IN_FILE,
   choice,
   duration,
   FILE_NAME,
@@ -21,7 +25,6 @@ import {
   size,
   USER,
 } from './values.ts'
-import { STORE } from './store-url.ts'
 
 /** One row of the table. */
 export interface Option {
@@ -33,16 +36,22 @@ export interface Option {
   /** What the value is called in the help text; a flag without it takes no value. */
   readonly placeholder?: string
   readonly schema: Schema<unknown>
+  /** What a file may hold, if that is more than `schema` says: other values, or structures. */
+  readonly fileSchema?: Schema<unknown>
   /** As a user would write it. */
   readonly default?: string
   readonly unit?: string
   /** Other options are named without dashes, so that the help text holds each flag once. */
   readonly help: string
   readonly isList?: true
+  /** Is a value by name: a later place replaces those that it names. */
+  readonly isByName?: true
   /** Never shown, neither in an error nor as a default. */
   readonly isSecret?: true
   /** Has no meaning in a file. */
   readonly isCommandLineOnly?: true
+  /** Has no flag, because its value is a structure. */
+  readonly isFileOnly?: true
   /** Environment variable that stands between the file and the command line. */
   readonly variable?: string
 }
@@ -55,6 +64,7 @@ export const OPTIONS = {
     group: 'Listening',
     placeholder: 'ADDR',
     schema: ADDRESS,
+    fileSchema: ADDRESS_IN_FILE,
     default: '127.0.0.1',
     help: 'Address to listen on: IPv4, IPv6 or localhost, which is 127.0.0.1. No other name is looked up.',
   },
@@ -147,13 +157,34 @@ export const OPTIONS = {
     name: 'store',
     group: 'Content',
     placeholder: 'URL',
-    schema: STORE,
+    schema: MAIN_STORE,
+    fileSchema: STORES,
+    isByName: true,
     default: 'memory:',
     help:
       'Where history is kept, and how much of it: memory: or file:DIRECTORY, then ?retain=COUNT&bytes=SIZE&' +
       'age=DURATION for each channel, total=COUNT and total-bytes=SIZE for all of them. The oldest goes first; ' +
       'retain=0 keeps none. In a directory each message is on disk before it is acknowledged, unless ' +
-      'fsync=interval:DURATION says how much later it may be.',
+      'fsync=interval:DURATION says how much later it may be. A file may ' +
+      'name further stores, for "locations".',
+  },
+  retain: {
+    name: 'retain',
+    group: 'Content',
+    placeholder: 'PATTERN?LIMITS',
+    schema: RETAIN,
+    help:
+      'How much is kept of some channels, in every store: a name, or NAME/ for all below it, then ?retain=COUNT&' +
+      'bytes=SIZE&age=DURATION, such as cam/?retain=1. The longest that fits counts, what it does not name is as ' +
+      'in "store"; may be repeated.',
+    isList: true,
+  },
+  locations: {
+    name: 'locations',
+    group: 'Content',
+    schema: LOCATIONS,
+    help: 'Where the hbpush protocol is, as in a configuration file of hbpush; by default at /publisher/ and /subscriber/.',
+    isFileOnly: true,
   },
   maxBodyBytes: {
     name: 'max-body',
@@ -311,7 +342,12 @@ export interface Listener {
  * The whole configuration, checked. Options without a value are null, those that may be repeated are lists. Paths are
  * absolute except `configFile`; `allowedHosts` are in lower case.
  */
-export interface Config extends Omit<Values, 'help' | 'version' | 'listen'> {
+export interface Config extends Omit<Values, 'help' | 'version' | 'listen' | 'store' | 'locations'> {
+  readonly store: StoreRequest
+  /** Further stores, by name. */
+  readonly stores: ReadonlyMap<string, StoreRequest>
+  /** Null for the default ones. Each names `default` or one of the further stores. */
+  readonly locations: readonly LocationRequest[] | null
   /** What to open, made of `address`, `port`, `tls-port`, `cert` and `listen`. */
   readonly listeners: readonly Listener[]
 }

@@ -1,20 +1,32 @@
-// How the value of the option `store` is read: a URL whose scheme is the kind of store and whose query says how much
-// history it keeps. Nothing is opened here.
+// How the values of the options `store` and `retain` are read: a URL whose scheme is the kind of store, or a pattern of
+// channels, and a query that says how much history is kept. Nothing is opened here.
 
 import { resolve } from 'node:path'
 import * as v from 'valibot'
+import { MsgbusError } from '../errors.ts'
+import { parseMatcher } from '../matcher.ts'
 import { duration, integer, Refusal, type Schema, size, text } from './values.ts'
 
-/** How much history a store is to keep; what is not named stays as it is by default. */
-export interface StoreLimits {
+/** How much is to be kept of one channel; what is not named stays as it is by default. */
+export interface ChannelLimits {
   /** Messages per channel. */
   readonly maxCount?: number
   /** Bytes per channel. */
   readonly maxBytes?: number
   readonly maxAgeMs?: number
+}
+
+/** How much history a store is to keep. */
+export interface StoreLimits extends ChannelLimits {
   /** Messages over all channels. */
   readonly maxTotalCount?: number
   readonly maxTotalBytes?: number
+}
+
+/** One `retain` option. */
+export interface RetainRequest extends ChannelLimits {
+  /** Of a matcher. */
+  readonly paths: readonly string[]
 }
 
 /** One `store` option. */
@@ -29,15 +41,22 @@ export type StoreRequest =
       readonly retention: StoreLimits
     }
 
-const LIMITS: ReadonlyMap<string, readonly [key: keyof StoreLimits, schema: Schema<number>]> = new Map([
+type Limits = ReadonlyMap<string, readonly [key: keyof StoreLimits, schema: Schema<number>]>
+
+const CHANNEL_LIMITS: Limits = new Map([
   ['retain', ['maxCount', integer(0, 1_000_000)]],
   ['bytes', ['maxBytes', size('64GiB')]],
   ['age', ['maxAgeMs', duration('1s', '8760h')]],
+] as const)
+
+const STORE_LIMITS: Limits = new Map([
+  ...CHANNEL_LIMITS,
   ['total', ['maxTotalCount', integer(0, 10_000_000)]],
   ['total-bytes', ['maxTotalBytes', size('64GiB')]],
 ] as const)
 
-const NAMES = [...LIMITS.keys()].join(', ')
+const CHANNEL_NAMES = [...CHANNEL_LIMITS.keys()].join(', ')
+const NAMES = [...STORE_LIMITS.keys()].join(', ')
 
 const FSYNC_EXPECTED = 'always or interval:DURATION, such as interval:1s'
 const SYNC_INTERVAL = duration('10ms', '1h')
@@ -54,7 +73,7 @@ export const STORE: Schema<StoreRequest> = text(
 
 function readMemory(place: string, pieces: readonly string[]): StoreRequest | Refusal | undefined {
   if (place !== '') return undefined
-  const retention = readLimits(pieces, NAMES)
+  const retention = readLimits(pieces, STORE_LIMITS, NAMES)
   return retention instanceof Refusal ? retention : { kind: 'memory', retention }
 }
 
@@ -65,6 +84,7 @@ function readFile(place: string, pieces: readonly string[]): StoreRequest | Refu
   const syncs = pieces.filter(piece => /^fsync(?:=|$)/.test(piece))
   const retention = readLimits(
     pieces.filter(piece => !syncs.includes(piece)),
+    STORE_LIMITS,
     `${NAMES}, fsync`,
   )
   if (retention instanceof Refusal) return retention
@@ -81,11 +101,32 @@ function readSync(piece: string): number | null | undefined {
   return result.success ? result.output : undefined
 }
 
-function readLimits(pieces: readonly string[], names: string): StoreLimits | Refusal {
+const RETAIN_EXPECTED = `PATTERN?KEY=VALUE&… (keys ${CHANNEL_NAMES}), the pattern a channel, or NAME/ for all below it`
+
+export const RETAIN: Schema<RetainRequest> = text(RETAIN_EXPECTED, written => {
+  const [, pattern = '', query] = /^([^?]+)\?(.+)$/.exec(written) ?? []
+  if (query === undefined) return undefined
+  const paths = readPaths(pattern)
+  if (paths instanceof Refusal) return paths
+  const limits = readLimits(query.split('&'), CHANNEL_LIMITS, CHANNEL_NAMES)
+  return limits instanceof Refusal ? limits : { paths, ...limits }
+})
+
+function readPaths(pattern: string): readonly string[] | Refusal {
+  try {
+    return parseMatcher(pattern).paths
+  } catch (error) {
+    if (!(error instanceof MsgbusError)) throw error
+    const [, reason = ''] = /: (.*)/.exec(error.message) ?? []
+    return new Refusal(`channels as they stand in a URL (${reason})`)
+  }
+}
+
+function readLimits(pieces: readonly string[], known: Limits, names: string): StoreLimits | Refusal {
   const limits = new Map<keyof StoreLimits, number>()
   for (const piece of pieces) {
     const [, name = piece, value = ''] = /^([^=]*)=(.*)$/.exec(piece) ?? []
-    const limit = LIMITS.get(name)
+    const limit = known.get(name)
     if (limit === undefined) return new Refusal(`only the keys ${names}`)
     const [key, schema] = limit
     if (limits.has(key)) return new Refusal(`"${name}" once`)

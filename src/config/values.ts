@@ -43,6 +43,18 @@ function reading<Value>(expected: string, read: Read<Value>) {
 /** A flag without a value; in a file, a key with one of two. */
 export const SWITCH: Schema<boolean> = v.boolean('true or false')
 
+const YAML_1_1_SWITCH: ReadonlyMap<string, boolean> = new Map([
+  ['yes', true],
+  ['on', true],
+  ['no', false],
+  ['off', false],
+])
+
+/** A switch in a file that was written for YAML 1.1, where more words are true or false. */
+export const OLD_SWITCH: Schema<boolean> = v.lazy(value =>
+  typeof value === 'string' ? text('true or false', word => YAML_1_1_SWITCH.get(word.toLowerCase())) : SWITCH,
+)
+
 /** One of a few words. */
 export function choice<Word extends string>(...words: readonly Word[]): Schema<Word> {
   return textOrInteger(words.join(' or '), written => words.find(word => word === written))
@@ -131,6 +143,12 @@ function readAddress(written: string): string | undefined {
   if (written === 'localhost') return '127.0.0.1'
   return isIP(written) === 0 ? undefined : written
 }
+
+/** In a file also nothing between quotes: all IPv4 addresses, as hbpush has it. */
+export const ADDRESS_IN_FILE: Schema<string> = text(
+  "an IPv4 or IPv6 address or localhost, or '' for all IPv4 addresses",
+  written => (written === '' ? '0.0.0.0' : readAddress(written)),
+)
 
 /** Protocols that may own a listener. */
 export type ListenerProtocol = 'native'

@@ -7,11 +7,20 @@ const ROWS: readonly Option[] = Object.values(OPTIONS)
 
 await t.test('the help text mentions every option exactly once', t => {
   const words = helpText().split(/\s+/)
-  for (const { name, short = [] } of ROWS) {
+  const flags = ROWS.filter(row => row.isFileOnly !== true)
+  for (const { name, short = [] } of flags) {
     t.equal(words.filter(word => word === `--${name}`).length, 1, name)
     for (const letter of short) t.equal(words.filter(word => word === `-${letter},`).length, 1, letter)
   }
-  t.equal(words.filter(word => word.startsWith('--')).length, ROWS.length)
+  t.equal(words.filter(word => word.startsWith('--')).length, flags.length)
+  t.end()
+})
+
+await t.test('an option without a flag is told as what it is', t => {
+  const names = ROWS.filter(row => row.isFileOnly === true).map(({ name }) => name)
+  t.same(names, ['locations'])
+  t.match(helpText(), /\n {6}locations {15}\S/)
+  t.match(describeOptions(), /\n\| `locations` \(in a file only\) \| {2}\| {2}\| {2}\| \S/)
   t.end()
 })
 
@@ -28,7 +37,11 @@ await t.test('the help text is aligned and at most 80 columns wide', t => {
 await t.test('the help text tells each default and its unit', t => {
   const text = helpText().replace(/\s+/g, ' ')
   for (const row of ROWS) {
-    const facts = [row.default === undefined ? [] : `default ${row.default}`, row.unit ?? []].flat()
+    const facts = [
+      row.default === undefined ? [] : `default ${row.default}`,
+      row.unit ?? [],
+      row.isFileOnly ? 'in a file only' : [],
+    ].flat()
     if (facts.length > 0) t.ok(text.includes(`${row.help} (${facts.join('; ')})`), row.name)
     else t.ok(text.includes(row.help), row.name)
   }

@@ -12,6 +12,7 @@ import type { Log } from './log.ts'
 import { actingAs, becomeUser, descriptorLimit, findUser } from './process.ts'
 import { createServer, type Server } from './server.ts'
 import { openStore } from './store/open.ts'
+import type { Store } from './store/store.ts'
 
 // Files, logs and listeners need descriptors besides the connections.
 const RESERVED_DESCRIPTORS = 128
@@ -51,10 +52,13 @@ export async function serve(config: Config, { log, signal }: ServeOptions): Prom
   const { certFile, listeners } = config
   const pem = certFile === null ? null : readCertificate(certFile)
   const user = config.user === null ? null : findUser(config.user)
+  // As whoever has to go on with them.
+  const [store, stores] = await actingAs(user, () => openStores(config, log))
   const server = createServer({
     ...config,
-    // As whoever has to go on with it.
-    store: await actingAs(user, () => openStore(config.store, log)),
+    store,
+    stores,
+    ...(config.locations === null ? {} : { hbpush: config.locations }),
     maxConnections: limitConnections(config.maxConnections, log),
     log,
   })
@@ -88,6 +92,24 @@ export async function serve(config: Config, { log, signal }: ServeOptions): Prom
       if (certFile !== null) server.setCertificate(readCertificate(certFile))
     },
   }
+}
+
+// All of them or none.
+async function openStores(
+  { store, stores, retain }: Config,
+  log: Log,
+): Promise<readonly [main: Store, others: ReadonlyMap<string, Store>]> {
+  const open = async (request: Config['store']): Promise<Store> =>
+    openStore({ ...request, retention: { ...request.retention, rules: retain } }, log)
+  const main = await open(store)
+  const others = new Map<string, Store>()
+  try {
+    for (const [name, request] of stores) others.set(name, await open(request))
+  } catch (error) {
+    for (const opened of [main, ...others.values()]) await opened.close()
+    throw error
+  }
+  return [main, others]
 }
 
 /**

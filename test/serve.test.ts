@@ -1,11 +1,14 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import t from 'tap'
 import { ConfigError } from '../src/config/config-error.ts'
 import { defaultConfig } from '../src/config/load.ts'
 import type { Config, Listener } from '../src/config/schema.ts'
 import { silentLog } from '../src/log.ts'
 import { ListenError, serve } from '../src/serve.ts'
+import { openStore } from '../src/store/open.ts'
+import { StoreError } from '../src/store/store-error.ts'
 import { occupyPort } from './program.ts'
 
 function configOf(ports: readonly number[], settings: Partial<Config> = {}): Config {
@@ -60,6 +63,46 @@ await t.test('it keeps as much history as its store is told to', async t => {
   t.match(await answer.text(), /^\{[^\n]+"body":"two"\}\n$/)
   stop.abort()
   await closed
+})
+
+await t.test('it opens every store, and keeps of each channel what its rule says in all of them', async t => {
+  const stop = new AbortController()
+  const memory = { kind: 'memory', retention: {} } as const
+  const settings = {
+    stores: new Map([['other', memory]]),
+    retain: [{ paths: ['none'], maxCount: 0 }],
+    locations: (['default', 'other'] as const).flatMap(store => [
+      { kind: 'publisher', pattern: new RegExp(`^/${store}/(.+)$`), store, createsOnPost: true } as const,
+      {
+        ...({ kind: 'subscriber', pattern: new RegExp(`^/get/${store}/(.+)$`), store } as const),
+        ...{ isLong: false, createsOnGet: false },
+      },
+    ]),
+  }
+  const { urls, closed } = await serve(configOf([0], settings), { log: silentLog, signal: stop.signal })
+  const [url = ''] = urls
+  const post = async (path: string) => (await fetch(`${url}${path}`, { method: 'POST', body: 'x' })).status
+  const get = async (path: string) => (await fetch(`${url}${path}`)).status
+  t.equal(await post('/other/a'), 202)
+  t.equal(await get('/get/other/a'), 200)
+  t.equal(await get('/get/default/a'), 404, 'two stores share no channel')
+  for (const store of ['default', 'other']) {
+    t.equal(await post(`/${store}/none`), 202)
+    t.equal(await get(`/get/${store}/none`), 304)
+  }
+  t.equal(await get('/publisher/a'), 404, 'the default locations are not there')
+  stop.abort()
+  await closed
+})
+
+await t.test('if one store cannot be opened, those before it are closed again', async t => {
+  const path = join(t.testdir({ other: { file: '' } }), 'store')
+  const file = (path: string) => ({ kind: 'file', path, syncIntervalMs: null, retention: {} }) as const
+  const stores = new Map([['other', file(join(path, '../other'))]])
+  const config = configOf([0], { store: file(path), stores })
+  await t.rejects(serve(config, { log: silentLog, signal: AbortSignal.abort() }), StoreError)
+  const again = await openStore(file(path))
+  await again.close()
 })
 
 await t.test('a signal that was given before it opened closes it, too', async t => {

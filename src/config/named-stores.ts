@@ -11,7 +11,7 @@ import { choice, integer, type Schema } from './values.ts'
 export type NamedStores = ReadonlyMap<string, StoreRequest>
 
 const EXPECTED = 'a URL, a mapping with type, or a mapping of names to such'
-const KIND = choice('memory', 'redis')
+const KIND = choice('memory')
 const MEMORY_KEYS = ['type', 'min_messages', 'max_messages', 'message_timeout']
 const COUNT = integer(0, 1_000_000)
 const SECONDS = integer(0, 31_536_000)
@@ -38,8 +38,10 @@ function readStore(given: Given): StoreRequest {
 function readMapping(given: Given): StoreRequest {
   const type = given.record(EXPECTED).get('type')
   if (type === undefined) throw given.refusal('a URL, or a mapping with type', 'a mapping without')
-  if (type.check(KIND) === 'redis')
+  if (type.value === 'redis') {
     throw type.refusal('memory, or a URL in place of the mapping (redis is not available yet)')
+  }
+  type.check(KIND)
   const fields = given.record(EXPECTED, MEMORY_KEYS)
   // What is too old is never kept, however few messages there are: nobody reads them.
   fields.get('min_messages')?.check(COUNT)

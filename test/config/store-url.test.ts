@@ -1,19 +1,24 @@
-// The option `store`: every URL that means something, what it means, and one line for each that does not.
+// The options `store` and `retain`: all that means something, what it means, and one line for each that does not.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import t from 'tap'
 import { ConfigError } from '../../src/config/config-error.ts'
 import { defaultConfig, loadConfig } from '../../src/config/load.ts'
+import type { Config } from '../../src/config/schema.ts'
 import type { StoreRequest } from '../../src/config/store-url.ts'
 import { FILE_RETENTION } from '../../src/store/file.ts'
 import { openStore } from '../../src/store/open.ts'
 import { DEFAULT_RETENTION } from '../../src/store/retention.ts'
 
-function storeOf(argv: readonly string[]): StoreRequest {
+function configOf(argv: readonly string[]): Config {
   const outcome = loadConfig(argv, {})
   if (outcome.kind !== 'run') throw new Error(`${outcome.kind} instead of run`)
-  return outcome.config.store
+  return outcome.config
+}
+
+function storeOf(argv: readonly string[]): StoreRequest {
+  return configOf(argv).store
 }
 
 function faultOf(argv: readonly string[]): ConfigError {
@@ -144,6 +149,47 @@ await t.test('a file has it like any other option', t => {
     writeFileSync(path, `store: ${wrong}\n`)
     t.equal(faultOf(['--config', path]).option, 'store', wrong)
   }
+  t.end()
+})
+
+await t.test('limits of some channels are read, with the pattern as it stands in a URL', t => {
+  for (const [written, rule] of [
+    ['cam/?retain=1', { paths: ['cam/'], maxCount: 1 }],
+    ['a/b?age=1h', { paths: ['a/b'], maxAgeMs: 3_600_000 }],
+    ['gr%C3%BC%C3%9F%3F?bytes=1KiB&retain=0', { paths: ['grüß?'], maxBytes: 1024, maxCount: 0 }],
+    ['b,a/?age=1s', { paths: ['a/', 'b'], maxAgeMs: 1000 }],
+  ] as const) {
+    t.same(configOf(['--retain', written]).retain, [rule], written)
+  }
+  const path = join(t.testdir({}), 'bus.yaml')
+  writeFileSync(path, 'retain: ["a?retain=1", a/?retain=2]\n')
+  t.equal(configOf(['--config', path]).retain.length, 2)
+  t.same(configOf(['--config', path, '--retain=b?retain=3']).retain, [{ paths: ['b'], maxCount: 3 }])
+  t.same(defaultConfig().retain, [])
+  t.end()
+})
+
+await t.test('what is no rule is refused with what is wrong about it', t => {
+  for (const [written, text] of [
+    ['', 'expected PATTERN?KEY=VALUE&… (keys retain, bytes, age), the pattern a channel, or NAME/'],
+    ['a', 'expected PATTERN?'],
+    ['a?', 'expected PATTERN?'],
+    ['?retain=1', 'expected PATTERN?'],
+    ['a?total=1', 'expected only the keys retain, bytes, age, found "a?total=1"'],
+    ['a?fsync=always', 'expected only the keys'],
+    ['a?retain=x', 'for "retain"'],
+    ['a?retain=1&retain=2', 'expected "retain" once'],
+    ['/?retain=1', 'expected channels as they stand in a URL (it is empty)'],
+    ['a//b?retain=1', 'segments are not allowed'],
+    ['%ff?retain=1', 'it is not percent-encoded UTF-8'],
+  ] as const) {
+    const fault = faultOf([`--retain=${written}`])
+    t.match(fault, { place: 'command line', option: 'retain' }, written)
+    t.ok(fault.message.includes(text), fault.message)
+  }
+  const path = join(t.testdir({}), 'bus.yaml')
+  writeFileSync(path, 'retain:\n- a?retain=1\n- "b,a?age=1h"\n')
+  t.match(faultOf(['--config', path]), { place: `${path}:3:3`, message: /found a second one for "a"$/ })
   t.end()
 })
 

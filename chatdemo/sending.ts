@@ -1,7 +1,7 @@
 // What one writes, on its way from the composer to the server: as what it is published, and under whose name. When, and
 // how often, is the outbox's affair.
 
-import { type Client, MsgbusError } from '../client/index.ts'
+import type { Client } from '../client/index.ts'
 import { newNonce, senderOf, typeOfFile, writeType } from '../client/marks.ts'
 import { type Content, contentOfFile } from './content.ts'
 import type { OutgoingLine } from './outbox.ts'
@@ -39,7 +39,7 @@ export class Sending {
   readonly #client: Client
   readonly #channel: string
   /** A server with a password knows its visitors by the name they logged in with. */
-  #isLoggedIn = false
+  #hasPassword: boolean | null = null
 
   constructor(client: Client, channel: string) {
     this.#client = client
@@ -49,14 +49,21 @@ export class Sending {
   /** @throws {MsgbusError | DOMException} As the client; `TimeoutError` for an attempt that took too long. */
   async publish({ body, type, sender }: OutgoingLine): Promise<void> {
     const byteCount = typeof body === 'string' ? body.length : body.size
-    const options = { type, signal: AbortSignal.timeout(TIMEOUT_MS + (byteCount / SLOWEST_BYTES) * 1_000) }
-    const isNamed = sender !== undefined && !this.#isLoggedIn
-    try {
-      await this.#client.publish(this.#channel, body, isNamed ? { ...options, sender } : options)
-    } catch (error) {
-      if (!isNamed || !(error instanceof MsgbusError) || error.status !== 401) throw error
-      await this.#client.publish(this.#channel, body, options)
-      this.#isLoggedIn = true
-    }
+    const signal = AbortSignal.timeout(TIMEOUT_MS + (byteCount / SLOWEST_BYTES) * 1_000)
+    if (sender !== undefined) this.#hasPassword ??= await asksForPassword(signal)
+    const isNamed = sender !== undefined && this.#hasPassword !== true
+    await this.#client.publish(this.#channel, body, isNamed ? { type, signal, sender } : { type, signal })
   }
+}
+
+/**
+ * Whether the server wants a password of whoever brings none; null if there is no answer. Chromium forgets what a person
+ * logged in with when another name is refused, and asks anew: so it has to be known before.
+ */
+async function asksForPassword(signal: AbortSignal): Promise<boolean | null> {
+  const request = { method: 'HEAD', cache: 'no-store', credentials: 'omit', signal } as const
+  return fetch(location.href, request).then(
+    ({ status }) => status === 401,
+    () => null,
+  )
 }

@@ -1,6 +1,8 @@
 // What a server refuses, in the chat page: it is said, in words, and nothing that somebody wrote is lost by it.
 
+import type { Page } from 'playwright-core'
 import t from 'tap'
+import type { BrowserName } from './browsers.ts'
 import {
   give,
   hasLines,
@@ -11,6 +13,8 @@ import {
   openRoom,
   pendingLines,
   say,
+  showsLine,
+  takeName,
   texts,
 } from './chat-page.ts'
 
@@ -41,6 +45,42 @@ await t.test('refusals in the chat page', async t => {
       await hasLines(page, 2)
       t.same(await texts(page), ['goes on', 'goes on'])
     }
+  })
+
+  await t.test('a file that is far too large does not hold up what follows', async t => {
+    const { pages } = await openChat(t, browsers)
+    for (const name of NAMES) {
+      const page = pages[name]
+      await page.evaluate(`{
+        const files = new DataTransfer()
+        files.items.add(new File([new Uint8Array(40_000_000)], 'huge.bin', { type: 'application/zip' }))
+        document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: files, bubbles: true, cancelable: true }))
+      }`)
+      await pendingLines(page).getByText('huge.bin').waitFor()
+      await say(page, `${name} goes on`)
+      // Firefox may learn no more than that the connection breaks off.
+      await pendingLines(page)
+        .getByText(/^not sent: /)
+        .waitFor()
+      await showsLine(page, `${name} goes on`, 'You')
+      await page.getByRole('button', { name: 'Discard' }).click()
+    }
+  })
+
+  await t.test('a server with a password knows people by the name they logged in with', async t => {
+    const bus = await openChatBus(t, { password: 'open sesame' })
+    // In the address: where they come from an interception, Firefox may not close the window any more, nor would a page
+    // that makes the browser ask for them again be found out.
+    const openAs = (name: BrowserName, user: string): Promise<Page> =>
+      openRoom(t, browsers[name], { ...bus, url: bus.url.replace('//', `//${user}:open%20sesame@`) })
+    for (const name of NAMES) {
+      const page = await openAs(name, name)
+      await takeName(page, 'Ann')
+      await say(page, `from ${name}`)
+      await showsLine(page, `from ${name}`, 'You')
+    }
+    const page = await openAs('firefox', 'reader')
+    for (const name of NAMES) await showsLine(page, `from ${name}`, name)
   })
 
   await t.test('a room that cannot be is said so', async t => {

@@ -26,9 +26,12 @@ export function createPublisher(tools: Tools, access: Access, closing: AbortSign
     tools.encodePath(channel)
     const payload = await tools.toPayload(content)
     const body = await toFields(payload)
-    socket ??= open()
-    const opened = await socket
+    // Aborted before the socket is there to hear of it, it would open one that nobody closes.
     signal.throwIfAborted()
+    const opening = (socket ??= open())
+    const opened = await opening
+    signal.throwIfAborted()
+    if (socket !== opening) throw lost()
     const ref = ++lastRef
     return new Promise<Published>((resolve, reject) => {
       waiting.set(ref, { resolve, reject })
@@ -57,7 +60,7 @@ export function createPublisher(tools: Tools, access: Access, closing: AbortSign
       })
       const onEnd = (): void => {
         // Another one may be in use by now.
-        if (!controller.signal.aborted || closing.aborted) end(broken())
+        if (!controller.signal.aborted || closing.aborted) end(lost())
       }
       opened.ended.then(onEnd, onEnd)
       return opened
@@ -79,15 +82,15 @@ export function createPublisher(tools: Tools, access: Access, closing: AbortSign
     waiting.delete(ref as number)
   }
 
-  function broken(): MsgbusError {
-    const text = `Cannot reach ${url}: the connection ended before the answer`
-    return new tools.MsgbusError('MSGBUS_UNREACHABLE', text)
-  }
-
   function end(error: MsgbusError): void {
     socket = null
     for (const { reject } of waiting.values()) reject(error)
     waiting.clear()
+  }
+
+  function lost(): MsgbusError {
+    const text = `Cannot reach ${url}: the connection ended before the answer`
+    return new tools.MsgbusError('MSGBUS_UNREACHABLE', text)
   }
 }
 

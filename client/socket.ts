@@ -26,7 +26,8 @@ const GOOD_CODES: readonly unknown[] = [1000, 1001]
  * Opens a socket, and resolves when the server has.
  * @param controller Closes it when aborted, and is aborted when the server does not answer in time.
  * @param onText Called with each frame, from the first one on.
- * @throws {MsgbusError} `MSGBUS_UNREACHABLE`: a socket does not tell why it was refused.
+ * @throws {MsgbusError} `MSGBUS_UNREACHABLE`: a socket does not tell why it was refused. What the controller was aborted with
+ *   is thrown as it is.
  * @throws {TypeError} If there is no WebSocket here.
  */
 export async function openSocket(
@@ -37,6 +38,7 @@ export async function openSocket(
   onText: (text: string) => void,
 ): Promise<OpenSocket> {
   const { signal } = controller
+  signal.throwIfAborted()
   const socket = createSocket(tools, access, url.replace(/^http/, 'ws'))
   signal.addEventListener('abort', () => {
     socket.close()

@@ -12,6 +12,7 @@ const SOCKETS = import.meta.resolve('ws')
 const PROGRAMS = [
   { name: 'unused', code: '' },
   { name: 'with what it published', code: "await client.publish('a', 'x')" },
+  { name: 'with what it has just begun to publish', code: "client.publish('a', 'x').catch(() => undefined)" },
   {
     name: 'with subscriptions that wait for messages',
     code: `

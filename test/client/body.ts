@@ -290,11 +290,15 @@ export const cases: readonly Case[] = [
           }),
         )
       }
-      // Whoever came late is still waiting.
-      for (let number = 200; number < 220; number++) await writer.publish('b', `${number}`)
       const seen = await gathered
-      for (let number = 200; number < 220; number++) await writer.publish('a', `${number}`)
-      await Promise.all(others)
+      // Whoever came late may not even be connected yet.
+      let areDone = false
+      const done = Promise.all(others).finally(() => (areDone = true))
+      for (let number = 200; !areDone; number++) {
+        await writer.publish('a', `${number}`)
+        await writer.publish('b', `${number}`)
+      }
+      await done
       client.close()
       writer.close()
       return { first: seen, othersAreWhole: isWhole, old }

@@ -48,6 +48,16 @@ export async function openPage(t: Test, browser: Browser): Promise<Page> {
   return page
 }
 
+/**
+ * The address as somebody opens it who has logged in. The driver could answer the question for a password as well, but
+ * Firefox may then not close the window any more, and whoever waits for that waits for ever.
+ */
+export function withLogin(url: string, user: string, password: string): string {
+  const address = new URL(url)
+  Object.assign(address, { username: user, password })
+  return address.href
+}
+
 /** Color of one pixel, as it is painted. */
 export async function pixelAt(page: Page, x: number, y: number): Promise<Color> {
   const png = await page.screenshot({ clip: { x, y, width: 1, height: 1 } })

@@ -53,9 +53,10 @@ await t.test('the rooms of the chat page', async t => {
       await page.getByRole('button', { name: 'team ä/one', exact: true }).click()
       t.equal(await page.locator('#text').inputValue(), 'begun', 'waits in its room')
     }
-    const open = bus.log.events.filter(({ name }) => name === 'sub').length
-    const ended = bus.log.events.filter(({ name }) => name === 'unsub').length
-    t.equal(open - ended, 2, 'one connection for each page')
+    const count = (event: string): number => bus.log.events.filter(({ name }) => name === event).length
+    // What was given up for a wider one is noticed by the server a little later.
+    if (count('sub') > 2) await bus.log.until('unsub', count('sub') - 2)
+    t.equal(count('sub') - count('unsub'), 2, 'one connection for each page')
   })
 
   await t.test('rooms are joined and left, by hand and by the address', async t => {
@@ -64,14 +65,14 @@ await t.test('the rooms of the chat page', async t => {
       await page.locator('#join-name').fill('#two ')
       await page.locator('#join-name').press('Enter')
       await hasRooms(page, 'one', 'two')
-      t.equal(new URL(page.url()).hash, '#one,two')
+      await until(page, "location.hash === '#one,two'")
       t.equal(await page.locator('#room').innerText(), 'two')
       await hasState(page, 'Connected')
       publish(bus, 'one', 'text/plain', 'one')
       await hasRooms(page, 'one 1 unread line', 'two')
       await page.getByRole('button', { name: 'Leave one' }).click()
       await hasRooms(page, 'two')
-      t.equal(new URL(page.url()).hash, '#two')
+      await until(page, "location.hash === '#two'")
       await page.evaluate(`location.hash = '#${name},two'`)
       await hasRooms(page, name, 'two')
       t.equal(await page.locator('#room').innerText(), 'two')

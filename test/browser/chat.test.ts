@@ -111,19 +111,19 @@ await t.test('the chat page', async t => {
       t.equal(await lines(page).count(), 500)
       t.equal((await texts(page))[0], 'line 11')
       t.equal(await page.locator('.log .day').count(), 1)
-      t.notOk(await page.locator('#newest').isVisible())
       await until(
         page,
         "(log => log.scrollHeight - log.scrollTop - log.clientHeight < 2)(document.querySelector('.log'))",
       )
+      await page.locator('#newest').waitFor({ state: 'hidden' })
       await page.evaluate("document.querySelector('.log').scrollTop = 0")
       await page.locator('#newest').getByText('Newest lines').waitFor()
     }
     publish(bus, 'chatdemo', 'text/plain', 'one more')
     for (const page of Object.values(pages)) {
       await page.locator('#newest').getByText('1 new line').click()
-      t.equal(await page.title(), 'chatdemo · msgbus chat')
       await page.locator('#newest').waitFor({ state: 'hidden' })
+      await until(page, "document.title === 'chatdemo · msgbus chat'")
       await showsLine(page, 'one more')
     }
     await shoot(pages.chromium, 'long-chromium')

@@ -117,10 +117,10 @@ for (const name of browserNames) {
       // Firefox leaves a tab without a password where it was.
       const answer = await stranger.request.get(`${bus.url}/_/`)
       t.equal(answer.status(), 401)
-      for (const how of [
-        { httpCredentials: { username: 'dug', password: 'secret' } },
-        { url: `http://dug:secret@127.0.0.1:${bus.port}` },
-      ]) {
+      const asked = { httpCredentials: { username: 'dug', password: 'secret' } }
+      const inAddress = { url: `http://dug:secret@127.0.0.1:${bus.port}` }
+      // Firefox may not close a window any more whose question the driver has answered.
+      for (const how of name === 'firefox' ? [inAddress] : [asked, inAddress]) {
         const page = await openConsole(t, browser, bus, how)
         await show(page, 'news')
         await showsText(page, 'first')

@@ -203,7 +203,7 @@ for (const name of browserNames) {
       await page.keyboard.press('Enter')
       await showsText(page, 'old of alice')
       await isLive(page, 'live, filtered')
-      t.match(page.url(), /#channel=news&type=text%2Fplain&sender=ali\*$/)
+      t.match(await page.evaluate('location.hash'), /^#channel=news&type=text%2Fplain&sender=ali\*$/)
       publish(bus, 'news', 'text/plain', 'of bob', 'bob')
       publish(bus, 'news', 'text/html', 'of alice', 'alice')
       publish(bus, 'news', 'text/plain', 'of alice', 'alice')

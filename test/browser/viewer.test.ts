@@ -3,7 +3,7 @@
 
 import type { Browser, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
-import { browserNames, openBrowser, openPage, untilElement } from './browsers.ts'
+import { browserNames, openBrowser, openPage, untilElement, withLogin } from './browsers.ts'
 import { type Bus, openBus, publish } from './bus.ts'
 import { GREEN, jpeg, png, RED } from './frames.ts'
 
@@ -201,10 +201,8 @@ for (const name of browserNames) {
 
     await t.test('it reads with the password that its browser was asked for', async t => {
       const bus = await openBus(t, { password: 'secret' })
-      const context = await browser.newContext({ httpCredentials: { username: 'dug', password: 'secret' } })
-      t.teardown(() => context.close())
-      const page = await context.newPage()
-      await view(page, bus, `${bus.url}/msgbus/news`)
+      const page = await openPage(t, browser)
+      await view(page, bus, withLogin(`${bus.url}/msgbus/news`, 'dug', 'secret'))
       t.match(await bus.log.until('sub'), { user: 'dug' })
       publish(bus, 'news', 'text/plain', 'text')
       await showsText(page, 'text')

@@ -4,7 +4,18 @@
 import t from 'tap'
 import { Bus } from '../../src/bus/bus.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
-import { bodiesOf, chain, LOCATIONS, poll, post, startHbpush, untilWaiting, wait } from './hbpush.ts'
+import { LaterStore } from '../store/later-store.ts'
+import {
+  bodiesOf,
+  chain,
+  LOCATIONS,
+  poll,
+  post,
+  startHbpush,
+  untilWaiting,
+  validators,
+  wait,
+} from './hbpush.ts'
 import { ask, basic, connect, get, publish, put, requestText, start, subscribe } from './server.ts'
 
 const TOMBSTONE = 'application/vnd.msgbus.deleted'
@@ -76,6 +87,28 @@ await t.test('a channel is deleted again and again, and only what is newer is se
   }
 })
 
+await t.test('of several deletions that nobody has looked at yet the newest counts', async t => {
+  const server = await startHbpush(t)
+  for (const type of ['a/b', TOMBSTONE, 'a/b', TOMBSTONE, 'a/b']) put(server, 'a', type, { type })
+  t.equal((await chain(t, server, 'a')).length, 1)
+})
+
+await t.test('whoever reads while a channel is deleted gets no tombstone', async t => {
+  const bus = new Bus({ store: new LaterStore(new MemoryStore()) })
+  const server = await start(t, { bus, hbpush: LOCATIONS })
+  const future = ['If-Modified-Since: Sat, 01 Jan 2033 00:00:00 GMT']
+  for (let turnCount = 0; turnCount < 40; turnCount++) {
+    const id = `${turnCount}`
+    await bus.publish({ channel: id, type: 'a/b', sender: null, body: Buffer.from('x') })
+    const behind = validators(await poll(t, server, id))
+    const answers = [poll(t, server, id, behind), poll(t, server, id, future)]
+    for (let turn = 0; turn < turnCount; turn++) await new Promise(setImmediate)
+    await bus.publish({ channel: id, type: TOMBSTONE, sender: null, body: Buffer.alloc(0) })
+    for (const { status } of await Promise.all(answers)) t.ok([304, 404, 410].includes(status), `${status}`)
+    t.equal((await poll(t, server, id, behind)).status, 404)
+  }
+})
+
 await t.test(
   'a position of an earlier life is before everything of the new one, and misses nothing',
   async t => {
@@ -91,6 +124,7 @@ await t.test(
     const next = await poll(t, server, 'a', headers)
     t.equal(next.body, '6')
     t.equal(next.headers.get('msgbus-resume'), 'gap; missed=1')
+    t.notOk((await poll(t, server, 'a')).headers.has('msgbus-resume'), 'of no position nothing is missing')
   },
 )
 

@@ -4,15 +4,12 @@ import { formatResume } from '../../cursor.ts'
 import type { Page, Place } from '../../store/store.ts'
 
 export class Progress {
-  readonly #isTold: boolean
   #seq: number
   #mark: number
   #missedCount: number
   #isReset: boolean
 
-  /** @param isTold Whether it named a position, so that something can be missing behind that. */
-  constructor({ seq, mark, missedCount, isReset }: Place, isTold: boolean) {
-    this.#isTold = isTold
+  constructor({ seq, mark, missedCount, isReset }: Place) {
     this.#seq = seq
     this.#mark = mark
     this.#missedCount = missedCount
@@ -44,6 +41,6 @@ export class Progress {
   /** The headers of an answer, and whether something is missing before it. */
   withResume(headers: readonly string[]): readonly string[] {
     const outcome = formatResume({ missedCount: this.#missedCount, isReset: this.#isReset })
-    return this.#isTold && outcome !== 'ok' ? [...headers, 'Msgbus-Resume', outcome] : headers
+    return outcome === 'ok' ? headers : [...headers, 'Msgbus-Resume', outcome]
   }
 }

@@ -81,18 +81,17 @@ function readRequest({ target, req }: Exchange, id: string): Reading {
 
 async function openProgress(
   { bus }: Realm,
-  { matcher, start }: Reading,
+  { matcher }: Reading,
   place: Place,
   deletedSeqs: ReadonlyMap<string, number>,
 ): Promise<Progress> {
-  const isTold = start.kind !== 'all'
   const deletedSeq = Math.min(...deletedSeqs.values())
-  if (deletedSeq === 0) return new Progress(place, isTold)
+  if (deletedSeq === 0) return new Progress(place)
   const cursor = { epoch: bus.position.epoch, seq: deletedSeq }
   const behind = await bus.locate(matcher, { kind: 'after', cursor })
   // What was deleted is not missing: of two places, less is missing behind the later one.
   const isLater = place.isReset || (!behind.isReset && behind.missedCount < place.missedCount)
-  return new Progress({ ...(isLater ? behind : place), seq: Math.max(place.seq, deletedSeq) }, isTold)
+  return new Progress({ ...(isLater ? behind : place), seq: Math.max(place.seq, deletedSeq) })
 }
 
 /**

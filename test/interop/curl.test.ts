@@ -266,7 +266,21 @@ await t.test(`README.md: ${BRIDGE}`, async t => {
   t.equal((await stream.readPart(boundary)).body, 'hello')
 })
 
+const HBPUSH = ['curl -d hello …/publisher/NAME', 'curl …/subscriber/NAME'] as const
+
+await t.test(`README.md: ${HBPUSH.join(', ')}`, async t => {
+  if (!needs(t, 'curl') || !needs(t, 'sh')) return
+  const server = await start(t)
+  const [publish, poll] = HBPUSH.map(command => command.replace('…', 'http://127.0.0.1:8888')) as [
+    string,
+    string,
+  ]
+  t.equal((await type(t, publish, server).ended()).code, 0)
+  t.equal((await type(t, poll, server).ended()).stdout, 'hello')
+})
+
 await t.test('every curl command of README.md is tried here', t => {
-  t.strictSame([...COMMANDS].sort(), [...Object.keys(READERS), ...Object.keys(PUBLISHERS), BRIDGE].sort())
+  const tried = [...Object.keys(READERS), ...Object.keys(PUBLISHERS), BRIDGE, ...HBPUSH]
+  t.strictSame([...COMMANDS].sort(), tried.sort())
   t.end()
 })

@@ -133,7 +133,9 @@ export class Intake {
         }
       }
       const incomplete = (): void => {
-        // After the end this changes nothing; before it, even a body that is complete will never be read.
+        // Every request closes, and to make an error costs as much as all the rest of taking in a small body.
+        if (!this.#readings.has(reading)) return
+        // Even a body that is complete will never be read.
         finish(new MsgbusError('MSGBUS_BODY_INCOMPLETE', 'The body ended before it was complete'))
       }
       const reading: Reading = { isEndless, progress, fail: finish }

@@ -8,6 +8,7 @@ import { describeFault, type Log } from '../log.ts'
 import type { ConnectionLimit } from './connection-limit.ts'
 import { type Exchange, hasBody } from './exchange.ts'
 import type { Arrival, Gate } from './gate.ts'
+import { Pipelines } from './pipelines.ts'
 import type { Router } from './router.ts'
 import type { Streams } from './streams.ts'
 
@@ -24,6 +25,7 @@ export class Dispatcher {
   readonly #options: DispatcherOptions
   // Of each connection, the last answer that is not sent yet.
   readonly #due = new WeakMap<Socket, ServerResponse>()
+  readonly #pipelines = new Pipelines()
 
   constructor(options: DispatcherOptions) {
     this.#options = options
@@ -49,7 +51,9 @@ export class Dispatcher {
       this.#serve(router, arrival)
       return
     }
+    this.#pipelines.add(socket)
     before.once('finish', () => {
+      this.#pipelines.delete(socket)
       this.#serve(router, arrival)
     })
   }

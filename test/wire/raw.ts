@@ -1,5 +1,4 @@
 // Bytes over TCP, as an attacker sends them: no client tidies anything up. Opens a server on a free port, writes what it
-import { stillBus } from '../still-bus.ts'
 // is given, and waits for what comes back, for the end of the connection or for a pattern. Never sleeps.
 
 import { connect, type Socket } from 'node:net'
@@ -13,6 +12,7 @@ import {
   type ListenOptions,
   type ServerOptions,
 } from '../../src/index.ts'
+import { stillBus } from '../still-bus.ts'
 
 /** Nothing that is waited for may take longer, on a busy machine too. Only a failing test ever waits so long. */
 const MAX_WAIT_MS = 15_000

@@ -60,6 +60,7 @@ export class ConnectionLimit {
   }
 }
 
-function endsOf({ remoteAddress = '', remotePort = 0, localPort = 0 }: Socket): string {
+/** Tells open connections of one process apart, whichever object stands for one. */
+export function endsOf({ remoteAddress = '', remotePort = 0, localPort = 0 }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localPort}`
 }

@@ -6,6 +6,7 @@ import { createServer as createTlsServer, type SecureContextOptions, Server as T
 import { describeFault, type Log } from '../log.ts'
 import { Carrier } from './carrier.ts'
 import type { ConnectionLimit } from './connection-limit.ts'
+import { Handshakes } from './handshakes.ts'
 import { HttpReader, type HttpReaderOptions } from './http-reader.ts'
 import { OpenConnections } from './open-connections.ts'
 import { refuseConnection, timeoutRefusal } from './refusal.ts'
@@ -56,11 +57,15 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
       refuseConnection(socket, null, timeoutRefusal())
     },
   })
+  const isTls = options.pem !== null
+  const handshakes = isTls ? new Handshakes() : null
   server.on('connection', (socket: Socket) => {
     open.addSocket(socket)
     options.connections.admit(socket)
+    if (!socket.destroyed) handshakes?.begin(socket)
   })
-  server.on(options.pem === null ? 'connection' : 'secureConnection', (socket: Socket) => {
+  server.on(isTls ? 'secureConnection' : 'connection', (socket: Socket) => {
+    handshakes?.end(socket)
     socket.on('error', ignore)
     if (!socket.destroyed) silent.add(socket)
   })
@@ -72,7 +77,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     server.once('close', resolve)
   })
   return {
-    url: urlOf(server.address(), options.pem !== null),
+    url: urlOf(server.address(), isTls),
     setCertificate: pem => {
       if (server instanceof TlsServer) server.setSecureContext(secureOptions(pem))
     },
@@ -80,6 +85,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
       server.close()
       http.close()
       silent.close()
+      handshakes?.close()
       open.close()
       return closed
     },

@@ -40,6 +40,19 @@ await t.test('a connection that does not finish its handshake in time is closed'
   t.equal(await halfway.readToEnd(), '')
 })
 
+await t.test('a server that closes waits for no handshake', async t => {
+  const server = await start(t, { headersTimeoutMs: 3_600_000 }, { pem: certificate('a') })
+  const silent = await connect(t, server)
+  const halfway = await connect(t, server)
+  halfway.send('\x16\x03\x01\x02\x00\x01\x00')
+  // Accepted behind them.
+  const secure = await connectSecurely(t, server)
+  await server.server.close(3_600_000)
+  t.equal(await silent.readToEnd(), '')
+  t.equal(await halfway.readToEnd(), '')
+  t.equal(await secure.readToEnd(), '')
+})
+
 await t.test('HTTP/1.0 is spoken over TLS, to those who ask for it by name too', async t => {
   const server = await start(t, {}, { pem: certificate('a') })
   const socket = connectTls({

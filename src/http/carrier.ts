@@ -30,7 +30,7 @@ export class Carrier extends Duplex {
 
   /** @param socket Nobody else's. Bytes that were put back into it are read first. */
   constructor(socket: Socket) {
-    // HTTP answers a peer that has closed its side, and then closes this one itself.
+    // HTTP tells a peer that has closed its side what it can say at once, and then closes this one itself.
     super({ decodeStrings: false, allowHalfOpen: true })
     this.#socket = socket
     socket.on('data', this.#onData)

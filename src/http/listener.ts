@@ -97,7 +97,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
 
 function createServer({ pem, headersTimeoutMs }: ListenerOptions): Server {
   const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS }
-  // HTTP still answers a peer that has closed its side.
+  // HTTP still tells a peer that has closed its side what it can say at once.
   if (pem === null) return createTcpServer({ ...options, allowHalfOpen: true })
   const server = createTlsServer({
     ...options,

@@ -162,6 +162,19 @@ await t.test(
   },
 )
 
+await t.test('an envelope that cannot be published is answered by its ref, too', async t => {
+  const server = await start(t)
+  const client = await open(t, server, '/msgbus/a?envelope=json')
+  for (const [ref, fields] of [
+    [1, { body: 5 }],
+    ['two', { body: 'x', sender: 1 }],
+    [3, { base64: '%' }],
+  ] as const) {
+    client.socket.send(JSON.stringify({ ...fields, ref }))
+    t.match(await client.nextJson(), { error: 'MSGBUS_ENVELOPE', ref })
+  }
+})
+
 await t.test('credentials decide the sender, whatever an envelope says', async t => {
   const server = await start(t)
   const client = await open(t, server, '/msgbus/a?envelope=json', asUser('dug:'))

@@ -129,10 +129,12 @@ async function publishRaw(
 }
 
 async function publishEnvelope(webSocket: WebSocket, peer: Peer, bytes: Uint8Array): Promise<void> {
-  let ref: string | number | undefined
+  let ref: Ref
   try {
-    const entry = parseEntry(bytes)
-    ref = entry.ref
+    const fields = parseObject(bytes)
+    // Before anything else can be wrong with it, so that every answer names its frame.
+    ref = readRef(fields)
+    const entry = readEntry(fields)
     checkLength(entry.body, peer)
     const { id } = await peer.publish({
       channel: channelOf(peer, entry.channel),
@@ -147,22 +149,28 @@ async function publishEnvelope(webSocket: WebSocket, peer: Peer, bytes: Uint8Arr
   }
 }
 
+/** What a peer calls a frame of its own, to know the answer by. */
+type Ref = string | number | undefined
+
 interface Entry {
   readonly channel: string | undefined
   readonly type: string
   readonly sender: string | null
   readonly body: Uint8Array
-  readonly ref: string | number | undefined
 }
 
-function parseEntry(bytes: Uint8Array): Entry {
-  const { channel, type, sender = null, body, base64, ref } = parseObject(bytes)
-  if (typeof ref !== 'undefined' && typeof ref !== 'string' && typeof ref !== 'number')
-    throw bad('"ref" is neither a string nor a number')
+type Fields = Readonly<Record<string, unknown>>
+
+function readRef({ ref }: Fields): Ref {
+  if (typeof ref === 'undefined' || typeof ref === 'string' || typeof ref === 'number') return ref
+  throw bad('"ref" is neither a string nor a number')
+}
+
+function readEntry({ channel, type, sender = null, body, base64 }: Fields): Entry {
   if (typeof channel !== 'undefined' && typeof channel !== 'string') throw bad('"channel" is not a string')
   if (typeof type !== 'undefined' && typeof type !== 'string') throw bad('"type" is not a string')
   if (sender !== null && typeof sender !== 'string') throw bad('"sender" is not a string')
-  const content = { channel, sender, ref }
+  const content = { channel, sender }
   if (typeof body === 'string' && base64 === undefined)
     return { ...content, type: type ?? 'text/plain; charset=utf-8', body: Buffer.from(body) }
   if (typeof base64 !== 'string' || body !== undefined || !/^[+/0-9A-Za-z]*={0,2}$/.test(base64))
@@ -170,7 +178,7 @@ function parseEntry(bytes: Uint8Array): Entry {
   return { ...content, type: type ?? 'application/octet-stream', body: Buffer.from(base64, 'base64') }
 }
 
-function parseObject(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+function parseObject(bytes: Uint8Array): Fields {
   let value: unknown
   try {
     value = JSON.parse(Buffer.from(bytes).toString())
@@ -178,7 +186,7 @@ function parseObject(bytes: Uint8Array): Readonly<Record<string, unknown>> {
     throw new MsgbusError('MSGBUS_ENVELOPE', 'Cannot publish: the frame is no JSON', { cause })
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw bad('it is not an object')
-  return value as Readonly<Record<string, unknown>>
+  return value as Fields
 }
 
 function bad(fault: string): MsgbusError {

@@ -46,11 +46,17 @@ function readSince(text: string, nowMs: number): Start {
   if (SECONDS.test(text)) return { kind: 'time', timeMs: Number(text) * 1_000 }
   const durationMs = readDuration(text)
   if (durationMs !== null) return { kind: 'time', timeMs: nowMs - durationMs }
-  const timeMs = DATE_TIME.test(text) ? Date.parse(text) : NaN
+  const timeMs = DATE_TIME.test(text) && isDay(text.slice(0, 10)) ? Date.parse(text) : NaN
   if (!Number.isNaN(timeMs)) return { kind: 'time', timeMs }
   const cursor = parseCursor(text)
   if (cursor === null) throw new MsgbusError('MSGBUS_QUERY', `Cannot read "since" in the query: ${EXPECTED}`)
   return { kind: 'after', cursor }
+}
+
+// What no month has, such as February 30, would be read as a day of the next one.
+function isDay(date: string): boolean {
+  const timeMs = Date.parse(date)
+  return !Number.isNaN(timeMs) && new Date(timeMs).toISOString().startsWith(date)
 }
 
 /** Milliseconds of `10m` and the like, null for what is no duration. */

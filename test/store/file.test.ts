@@ -251,6 +251,22 @@ await t.test('a flood beside a quiet channel leaves the quiet one, and gives the
   t.ok(bytes < 40 * 2 ** 20, `${bytes} bytes are left of 75 MB`)
 })
 
+await t.test('what stands beside waste is kept when the waste is swept out', async t => {
+  const path = newPath(t)
+  const rules = [{ paths: ['flood'], maxCount: 1 }]
+  const options = { rules, writeBufferBytes: 2 ** 20, syncIntervalMs: 3_600_000 }
+  const store = await open(t, path, options)
+  const body = Buffer.alloc(30_000, 'x')
+  // Each of the first kind shares its place on disk with one of the second, which is all that is left of both.
+  const written = Array.from({ length: 1_000 }, (_, at) => `${at}`)
+  for (const text of written) await store.append([draftOf('flood', body), draftOf('quiet', text)])
+  t.same(await bodies(store, 'quiet'), written)
+  await store.close()
+  const again = await open(t, path, options)
+  t.same(await bodies(again, 'quiet'), written)
+  t.equal((await readAll(again, 'flood')).length, 1)
+})
+
 await t.test('retention by total bytes and count holds over restarts', async t => {
   const path = newPath(t)
   const first = await openFileStore(path)
@@ -335,10 +351,11 @@ await t.test('one process has it at a time, and a dead one has it no more', asyn
   await new Victim(path).check(1, await said)
 })
 
-await t.test('it cannot be opened twice by one process either', async t => {
+await t.test('it cannot be opened twice by one process either, under whatever name', async t => {
   const path = newPath(t)
   const store = await open(t, path)
-  await t.rejects(openFileStore(path), StoreError)
+  symlinkSync(path, `${path}.link`)
+  for (const name of [path, `${path}.link`]) await t.rejects(openFileStore(name), StoreError, name)
   await put(store, 'a', 'x')
 })
 

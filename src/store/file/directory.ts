@@ -13,6 +13,7 @@ import {
   openSync,
   readFileSync,
   readSync,
+  realpathSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -47,7 +48,8 @@ export class Directory {
 
   private constructor(path: string) {
     this.path = path
-    this.enginePath = join(path, 'messages')
+    // Its lock goes by the name: under two of them one process would have it twice, and each write over the other's.
+    this.enginePath = realpathSync(join(path, 'messages'))
     this.#note = openSync(join(path, 'acknowledged'), 'a+', 0o600)
     closeSync(this.#note)
     this.#note = openSync(join(path, 'acknowledged'), 'r+')
@@ -194,6 +196,7 @@ export async function hasRoom(path: string, byteCount: number): Promise<boolean>
 const REASON_OF: Readonly<Record<string, string>> = {
   EACCES: 'not allowed',
   EEXIST: 'it is no directory',
+  ENOENT: 'it cannot be made',
   ENOSPC: 'the disk is full',
   ENOTDIR: 'it is no directory',
   EPERM: 'not allowed',

@@ -115,19 +115,29 @@ if (needs(t, 'strace')) {
     t.pass('12 times')
   })
 
-  for (const call of ['fdatasync', 'write']) {
+  for (const [call, file] of [
+    ['fdatasync', 'messages/000003.log'],
+    ['write', 'messages/000003.log'],
+    // Of which the engine knows nothing.
+    ['fsync', 'messages'],
+  ] as const) {
     await t.test(
       `after EIO from ${call} nothing is acknowledged until the store is opened again`,
       async t => {
         const path = join(t.testdir(), 'store')
         const work = workIn(path, 40)
-        const options = { work, traceFile: `${path}.trace`, only: ['messages/000003.log'] }
+        const options = { work, traceFile: `${path}.trace`, only: [file] }
         // Only once: the next one would succeed.
         const said = await run({ ...options, inject: `${call}:error=EIO:when=3` })
         t.ok(said.isClosed)
         t.ok(said.acknowledged.size > 0)
         t.same([...new Set(said.refusals)], ['MSGBUS_STORE'])
         t.equal(said.acknowledged.size + said.refusals.length, 40)
+        t.same(
+          [...said.acknowledged.values()],
+          Array.from({ length: said.acknowledged.size }, (_, at) => work.first + at),
+          'none behind the first that was refused',
+        )
         await checkKept(t, path, work.first, said)
       },
     )

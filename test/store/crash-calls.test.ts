@@ -107,7 +107,7 @@ if (needs(t, 'strace')) {
       await once(child.stdout ?? child, 'data')
       await sleep(Math.random() * 300)
       // strace is to see its end.
-      process.kill(Number(readFileSync(join(path, 'process'), 'latin1')), 'SIGKILL')
+      process.kill(Number.parseInt(readFileSync(join(path, 'process'), 'latin1'), 10), 'SIGKILL')
       const said = await saying
       cutPower(path, traceFile)
       await new Victim(path, OPTIONS).check(work.first, said)

@@ -359,6 +359,20 @@ await t.test('it cannot be opened twice by one process either, under whatever na
   await put(store, 'a', 'x')
 })
 
+await t.test('what a process was refused because it has it already, others are refused, too', async t => {
+  const path = newPath(t)
+  const store = await open(t, path)
+  await t.rejects(openFileStore(path), {
+    message: `Cannot open store "${path}": process ${process.pid} has it open`,
+  })
+  const quietly = ['sh', '-c', 'exec "$@" 2>/dev/null', 'sh']
+  const child = startPublisher({ path, options: {}, first: 1, count: 1, publishers: 1 }, quietly)
+  t.same(await listen(child), { epoch: undefined, acknowledged: new Map(), refusals: [], isClosed: false })
+  await put(store, 'a', 'x')
+  await store.close()
+  t.same(await bodies(await open(t, path), 'a'), ['x'])
+})
+
 await t.test(
   'with an interval messages are acknowledged before they are on disk, and survive the process',
   async t => {

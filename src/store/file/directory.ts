@@ -2,7 +2,7 @@
 // engine's own folder. It reads no message.
 //
 //   msgbus-store   says what this is, and in which form
-//   process        number of the process that has it open, or had
+//   process        names the process that has it open, or had; its number first
 //   acknowledged   number of the last message that was acknowledged, written after the fact and not synced
 //   messages/      the engine's
 
@@ -14,6 +14,8 @@ import {
   readFileSync,
   readSync,
   realpathSync,
+  rmSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -45,9 +47,12 @@ export class Directory {
   #changeMs = 0
   #noticedMs = 0
   #isSynced = false
+  readonly #signature: string
+  #isSigned = false
 
   private constructor(path: string) {
     this.path = path
+    this.#signature = ownSignature(path)
     // Its lock goes by the name: under two of them one process would have it twice, and each write over the other's.
     this.enginePath = realpathSync(join(path, 'messages'))
     this.#note = openSync(join(path, 'acknowledged'), 'a+', 0o600)
@@ -58,12 +63,16 @@ export class Directory {
 
   /**
    * Opens a directory, and makes one that is not there or empty ours.
-   * @throws {StoreError} for one that is somebody else's, which is left as it is, or that the system refuses.
+   * @throws {StoreError} for one that is somebody else's, which is left as it is, that this process has open, or that the
+   *   system refuses.
    */
   static async open(path: string): Promise<Directory> {
     const place = resolve(path)
     try {
       await claim(place)
+      // The engine would refuse it, too, but thereby let go of the lock [fcntl(2)], and another process could have it.
+      if (readSignature(place) === ownSignature(place))
+        throw new StoreError(place, `process ${process.pid} has it open`, false)
       return new Directory(place)
     } catch (error) {
       throw error instanceof StoreError ? error : refusal(place, error)
@@ -72,18 +81,14 @@ export class Directory {
 
   /** Number of the process that opened it last, null if that is not known. */
   get process(): number | null {
-    try {
-      const id = Number(readFileSync(join(this.path, 'process'), 'latin1'))
-      return Number.isSafeInteger(id) && id > 0 ? id : null
-    } catch {
-      // It only makes a message more helpful.
-      return null
-    }
+    const id = Number.parseInt(readSignature(this.path), 10)
+    return Number.isSafeInteger(id) && id > 0 ? id : null
   }
 
-  /** Says that this process has it open. */
+  /** Says that this process has it open, until it is closed. */
   sign(): void {
-    writeFileSync(join(this.path, 'process'), `${process.pid}\n`)
+    writeFileSync(join(this.path, 'process'), this.#signature)
+    this.#isSigned = true
   }
 
   /** Number of the last message that was acknowledged; null if nothing says it. */
@@ -128,6 +133,30 @@ export class Directory {
   close(): void {
     closeSync(this.#note)
     closeSync(this.#engineFolder)
+    // Another process may have it by now.
+    if (this.#isSigned && readSignature(this.path) === this.#signature) removeSignature(this.path)
+  }
+}
+
+// Numbers of processes come again, and directories are copied.
+function ownSignature(path: string): string {
+  return `${process.pid} ${performance.timeOrigin} ${statSync(path).ino}\n`
+}
+
+function readSignature(path: string): string {
+  try {
+    return readFileSync(join(path, 'process'), 'latin1')
+  } catch {
+    // Nobody has had it, or it cannot be told who.
+    return ''
+  }
+}
+
+function removeSignature(path: string): void {
+  try {
+    rmSync(join(path, 'process'), { force: true })
+  } catch {
+    // Only this process, for as long as it lasts, would take the directory for open.
   }
 }
 

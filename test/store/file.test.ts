@@ -267,6 +267,21 @@ await t.test('what stands beside waste is kept when the waste is swept out', asy
   t.equal((await readAll(again, 'flood')).length, 1)
 })
 
+await t.test('what is too old goes although nobody publishes or reads', async t => {
+  const { setInterval: everySoOften } = globalThis
+  t.capture(globalThis, 'setInterval', (run: () => void) => everySoOften(run, 1))
+  const clock = { nowMs: 1_700_000_000_000 }
+  const store = await open(t, newPath(t), { maxAgeMs: 1000, now: () => clock.nowMs })
+  await put(store, 'a', 'x')
+  t.same(
+    [...store.channels()].map(({ keptCount }) => keptCount),
+    [1],
+  )
+  clock.nowMs += 2000
+  while ([...store.channels()].some(({ keptCount }) => keptCount > 0)) await new Promise(setImmediate)
+  t.pass('it has gone')
+})
+
 await t.test('retention by total bytes and count holds over restarts', async t => {
   const path = newPath(t)
   const first = await openFileStore(path)

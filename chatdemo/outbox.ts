@@ -139,7 +139,10 @@ export class Outbox {
 
 /** Whether trying again is of no use: the server has understood and does not want it. */
 function isFinal(error: unknown): boolean {
-  if (error instanceof MsgbusError) return error.status < 500 && error.status !== 408 && error.status !== 429
+  if (error instanceof MsgbusError) {
+    const { code, status = 503 } = error
+    return code === 'MSGBUS_CHANNEL_NAME' || (status < 500 && status !== 408 && status !== 429)
+  }
   // An attempt that took too long may have been the network.
   return !(error instanceof DOMException && error.name === 'TimeoutError')
 }

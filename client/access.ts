@@ -33,19 +33,12 @@ export interface Ask {
 
 /** An answer that is not 2xx. */
 export class Refusal extends MsgbusError {
-  readonly #status: number
   /** How long the server wants to be left alone; 0 if it does not say. */
   readonly retryAfterMs: number
 
   constructor(code: ErrorCode, text: string, { status, headers }: Response) {
-    super(code, text)
-    this.#status = status
+    super(code, text, { status })
     this.retryAfterMs = Number(headers.get('retry-after')) * 1000 || 0
-  }
-
-  /** What the server said, whatever its code. */
-  override get status(): number {
-    return this.#status
   }
 }
 

@@ -9,7 +9,7 @@ import { isBehind, type OpenStream, type Stream, type StreamRequest, streamUrl }
 import type { Queue } from './subscription.ts'
 
 // What trying again cannot mend; of a message that is too long, it would only bring the next copy.
-const FINAL_STATUSES: readonly number[] = [400, 401, 403, 404, 405, 413, 414, 421]
+const FINAL_STATUSES: readonly unknown[] = [400, 401, 403, 404, 405, 413, 414, 421]
 
 /** A server cannot send its readers away for longer. */
 const MAX_RETRY_AFTER_MS = 5 * 60_000
@@ -211,7 +211,7 @@ export function createFeed({ access, open, minDelayMs, maxDelayMs, onSplit, onEm
     if (!(error instanceof MsgbusError)) return error !== null
     // It may be a page that stands in the way for a while, once it has been a msgbus.
     if (error.code === 'MSGBUS_NOT_MSGBUS') return !hasOpened
-    return error.code !== 'MSGBUS_MULTIPART' && FINAL_STATUSES.includes(error.status)
+    return error.code === 'MSGBUS_BODY_TOO_LARGE' || FINAL_STATUSES.includes(error.status)
   }
 
   return { add }

@@ -3,6 +3,7 @@
 
 import type { Access } from './access.ts'
 import type { ErrorCode, MsgbusError } from '../src/errors.ts'
+import { statusOf } from '../src/statuses.ts'
 import type { Payload, Publish, Published } from './publish.ts'
 import { type OpenSocket, openSocket } from './socket.ts'
 import type { Tools } from './tools.ts'
@@ -77,9 +78,13 @@ export function createPublisher(tools: Tools, access: Access, closing: AbortSign
     const given = waiting.get(ref as number)
     if (given === undefined) return
     if (typeof published === 'string') given.resolve({ id: published })
-    else if (typeof error === 'string') given.reject(new tools.MsgbusError(error as ErrorCode, String(words)))
+    else if (typeof error === 'string') given.reject(refusal(error as ErrorCode, String(words)))
     else throw new SyntaxError('Cannot read an answer: found no id and no error')
     waiting.delete(ref as number)
+  }
+
+  function refusal(code: ErrorCode, text: string): MsgbusError {
+    return new tools.MsgbusError(code, text, { status: statusOf(code) })
   }
 
   function end(error: MsgbusError): void {

@@ -8,6 +8,20 @@ import { build } from 'esbuild'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 
+// Names that only the client's own files know one another's values by. Nothing that a page sees is among them, nothing of
+// the platform, and nothing that travels.
+const INTERNAL_NAMES = new RegExp(
+  `^(?:${[
+    'access batches begin beginningIn boundary bufferedByteCount byteCount consume contentLength controller copy',
+    'createPublisher cut delimiter encodePath enter filledByteCount finish goOn hasBegun hasText identify inTime',
+    'indexIn isBare isClosed isEmpty isInsidePart isResumed keptByteCount lineAt lose members nameByteCount',
+    'notMsgbus offer onClose onEmpty onLeave onPart onSplit openMultipart pageUrl paths position readAt readBody',
+    'readLine retryAfterMs retryMs room streamUrl toPayload user',
+  ]
+    .join(' ')
+    .replaceAll(' ', '|')})$`,
+)
+
 /**
  * The files of the bundle, by name; `client.js` first.
  * @returns {Promise<ReadonlyMap<string, Uint8Array>>}
@@ -22,6 +36,7 @@ export async function bundleClient() {
     format: 'esm',
     legalComments: 'none',
     logLevel: 'warning',
+    mangleProps: INTERNAL_NAMES,
     minify: true,
     outdir: join(ROOT, 'dist', 'client'),
     platform: 'browser',

@@ -15,14 +15,15 @@
 // - `store/` keeps messages and gives them their order and their ids; `store` is what every one of them promises.
 // - `codec/` turns messages into bytes and back. Pure, and shared with browsers.
 // - `config/` has every option once, in `schema`.
-// - `message`, `channel`, `matcher`, `filter`, `cursor` and `errors` are the base that all of them stand on.
+// - `message`, `channel`, `matcher`, `filter`, `cursor`, `errors` and `statuses` are the base that all of them stand on.
 // - `server` puts it together; `cli` is the program around it.
 
 export { Bus, type Subscription, type SubscriptionRequest } from './bus/bus.ts'
 export { Filter } from './filter.ts'
 export { type Matcher, parseMatcher } from './matcher.ts'
 export type { Batch, Encoder, Sink } from './bus/sink.ts'
-export { type ErrorCode, MsgbusError } from './errors.ts'
+export { type ErrorCode, MsgbusError, type MsgbusErrorOptions } from './errors.ts'
+export { statusOf } from './statuses.ts'
 export type { Log, LogFields, LogLevel } from './log.ts'
 export type { Draft, Message } from './message.ts'
 export { MemoryStore, type MemoryStoreOptions } from './store/memory.ts'

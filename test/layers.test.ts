@@ -34,7 +34,7 @@ const SERVER_PARTS = [
 const LAYERS: readonly Layer[] = [
   {
     name: 'base',
-    places: ['message', 'cursor', 'errors', 'channel', 'matcher', 'filter', 'pattern'].map(
+    places: ['message', 'cursor', 'errors', 'statuses', 'channel', 'matcher', 'filter', 'pattern'].map(
       name => `src/${name}.ts`,
     ),
     imports: ['base'],

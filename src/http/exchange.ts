@@ -3,6 +3,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { MsgbusError } from '../errors.ts'
+import { statusOf } from '../statuses.ts'
 import type { Credentials } from './credentials.ts'
 import type { Target } from './target.ts'
 
@@ -118,8 +119,8 @@ export class Exchange {
   }
 
   /** Answers with what the peer did wrong and closes the connection: a body may be on its way that nobody will read. */
-  refuse({ status, code, message }: MsgbusError): void {
-    this.#answerLast(status, headersOf(code), `${code}: ${message}`)
+  refuse({ code, message }: MsgbusError): void {
+    this.#answerLast(statusOf(code), headersOf(code), `${code}: ${message}`)
   }
 
   /** Answers that something went wrong here, without saying what, and closes the connection. */

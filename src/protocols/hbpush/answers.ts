@@ -2,10 +2,11 @@
 
 import { MsgbusError } from '../../errors.ts'
 import { type Exchange, hasBody } from '../../http/exchange.ts'
+import { statusOf } from '../../statuses.ts'
 
 /** What the peer did wrong, in one line. */
-export function answerError(exchange: Exchange, { status, code, message }: MsgbusError): void {
-  exchange.answer(status, [], `${code}: ${message}`)
+export function answerError(exchange: Exchange, { code, message }: MsgbusError): void {
+  exchange.answer(statusOf(code), [], `${code}: ${message}`)
 }
 
 /** Answers a method that a location does not have; for the pages of listed origins, what it has. */

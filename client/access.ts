@@ -31,15 +31,10 @@ export interface Ask {
   readonly duplex?: 'half'
 }
 
-/** An answer that is not 2xx. */
-export class Refusal extends MsgbusError {
+/** What an error carries that a refusal brought. */
+export interface Refusal {
   /** How long the server wants to be left alone; 0 if it does not say. */
-  readonly retryAfterMs: number
-
-  constructor(code: ErrorCode, text: string, { status, headers }: Response) {
-    super(code, text, { status })
-    this.retryAfterMs = Number(headers.get('retry-after')) * 1000 || 0
-  }
+  readonly retryAfterMs?: number
 }
 
 /** The address of this page, or of the page that this worker belongs to; undefined outside of browsers. */
@@ -69,8 +64,7 @@ export function readAddress(address: string | URL | undefined): Pick<Access, 'ur
  * @throws {MsgbusError} `MSGBUS_CHANNEL_NAME` for names that a URL would lead elsewhere with. All else is the server's to say.
  */
 export function encodePath(path: string): string {
-  const segments = path.replace(/\/$/, '').split('/')
-  if (path !== '' && segments.some(segment => /^\.{0,2}$/.test(segment)))
+  if (path !== '' && /(?:^|\/)\.{0,2}(?:\/|$)/.test(path.replace(/\/$/, '')))
     throw new MsgbusError('MSGBUS_CHANNEL_NAME', `Cannot use channel "${path}": a segment is empty or dots`)
   return encodeChannel(path)
 }
@@ -108,8 +102,11 @@ export async function ask({ fetch }: Access, url: string, request: Ask): Promise
   // A newer server may have codes that are not known here.
   const [, code = 'MSGBUS_REFUSED'] = /^(MSGBUS_[A-Z_]+): /.exec(text) ?? []
   // On a terminal, control characters would do what a server wants.
-  const words = `Cannot use ${url}: answered ${status} ${text.replace(/[^\x20-\x7e]/g, '?')}`
-  throw new Refusal(code as ErrorCode, words, response)
+  const words = `Cannot use ${url}: answered ${status} ${text.replace(/[^\x20-\x7e]/g, '?')}`.trim()
+  const retryAfterMs = Number(headers.get('retry-after')) * 1000 || 0
+  throw Object.assign(new MsgbusError(code as ErrorCode, words, { status }), {
+    retryAfterMs,
+  } satisfies Refusal)
 }
 
 /** What an answer fails with that no msgbus gives. */
@@ -118,6 +115,7 @@ export function notMsgbus(url: string, found: string): MsgbusError {
 }
 
 /** Lets go of a body that nobody reads: a browser has few connections per host, and it would keep one. */
-export function giveUp({ body, bodyUsed }: Response): void {
-  if (!bodyUsed) void body?.cancel().catch(() => undefined)
+export function giveUp({ body }: Response): void {
+  // What was read already cannot be cancelled, and need not be.
+  void body?.cancel().catch(() => undefined)
 }

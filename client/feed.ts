@@ -3,7 +3,7 @@
 // Runs in browsers.
 
 import { MsgbusError } from '../src/errors.ts'
-import { type Access, Refusal } from './access.ts'
+import type { Access, Refusal } from './access.ts'
 import { openMultipart } from './multipart.ts'
 import { isBehind, type OpenStream, type Stream, type StreamRequest, streamUrl } from './stream.ts'
 import type { Queue } from './subscription.ts'
@@ -48,7 +48,7 @@ export function createFeed({ access, open, minDelayMs, maxDelayMs, onSplit, onEm
   // Ends what is being opened, or the pause before it.
   let attempt = new AbortController()
   let delayMs = minDelayMs
-  let hasOpened = false
+  let hasBegun = false
 
   function add(member: Queue): void {
     members.add(member)
@@ -131,7 +131,6 @@ export function createFeed({ access, open, minDelayMs, maxDelayMs, onSplit, onEm
     attempt = controller
     const request = merge(all, isResumed ? since : null)
     const stream = await open(access, request, controller)
-    hasOpened = true
     old?.controller.abort()
     old?.members[0]?.goOn()
     return { stream, url: urlOf(request), members: all, controller, isResumed }
@@ -148,6 +147,7 @@ export function createFeed({ access, open, minDelayMs, maxDelayMs, onSplit, onEm
     try {
       await begin(opened)
       for await (const batch of stream.batches) {
+        hasBegun = true
         for (const message of batch) for (const member of served) member.offer(message, isShared)
         // One that is slow would hold up the others.
         if (!isShared) await first?.room()
@@ -200,7 +200,7 @@ export function createFeed({ access, open, minDelayMs, maxDelayMs, onSplit, onEm
       return
     }
     for (const member of concerned) member.enter('waiting', error as MsgbusError | null)
-    const wantedMs = error instanceof Refusal ? error.retryAfterMs : retryMs
+    const { retryAfterMs: wantedMs = retryMs } = (error ?? {}) as Refusal
     const ms = Math.max(delayMs * (0.5 + Math.random() / 2), Math.min(wantedMs, MAX_RETRY_AFTER_MS))
     delayMs = Math.min(delayMs * 2, maxDelayMs)
     attempt = new AbortController()
@@ -210,7 +210,7 @@ export function createFeed({ access, open, minDelayMs, maxDelayMs, onSplit, onEm
   function isFinal(error: unknown): boolean {
     if (!(error instanceof MsgbusError)) return error !== null
     // It may be a page that stands in the way for a while, once it has been a msgbus.
-    if (error.code === 'MSGBUS_NOT_MSGBUS') return !hasOpened
+    if (error.code === 'MSGBUS_NOT_MSGBUS') return !hasBegun
     return error.code === 'MSGBUS_BODY_TOO_LARGE' || FINAL_STATUSES.includes(error.status)
   }
 

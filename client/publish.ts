@@ -71,20 +71,17 @@ export async function toPayload(content: PublishBody): Promise<Payload> {
   const type = 'application/octet-stream'
   if (typeof content === 'string') return { type: 'text/plain; charset=utf-8', body: content }
   if (content instanceof Blob) return { type: content.type || type, body: content }
-  if (content instanceof ArrayBuffer) return { type, body: new Uint8Array(content) }
-  if (content instanceof Uint8Array) return { type, body: content as Uint8Array<ArrayBuffer> }
-  if (isStream(content)) {
+  if (content instanceof ArrayBuffer || content instanceof Uint8Array) {
+    return { type, body: content as Uint8Array<ArrayBuffer> }
+  }
+  if (content !== null && typeof content === 'object' && Symbol.asyncIterator in content) {
     // Node sends it as it comes. Browsers do not over HTTP/1.1, or send words in its place.
     if (pageUrl() === undefined) return { type, body: content as unknown as Blob }
     const pieces: Uint8Array<ArrayBuffer>[] = []
-    for await (const piece of content) pieces.push(piece)
+    for await (const piece of content as AsyncIterable<Uint8Array<ArrayBuffer>>) pieces.push(piece)
     return { type, body: new Blob(pieces) }
   }
   const text = JSON.stringify(content) as string | undefined
   if (text === undefined) throw new TypeError(`Cannot publish this body: JSON has no ${typeof content}`)
   return { type: 'application/json', body: text }
-}
-
-function isStream(content: unknown): content is AsyncIterable<Uint8Array<ArrayBuffer>> {
-  return content !== null && typeof content === 'object' && Symbol.asyncIterator in content
 }

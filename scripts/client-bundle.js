@@ -10,17 +10,21 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 
 // Names that only the client's own files know one another's values by. Nothing that a page sees is among them, nothing of
 // the platform, and nothing that travels.
-const INTERNAL_NAMES = new RegExp(
-  `^(?:${[
-    'access batches begin beginningIn boundary bufferedByteCount byteCount consume contentLength controller copy',
-    'createPublisher cut delimiter encodePath enter filledByteCount finish goOn hasBegun hasText identify inTime',
-    'indexIn isBare isClosed isEmpty isInsidePart isResumed keptByteCount lineAt lose members nameByteCount',
-    'notMsgbus offer onClose onEmpty onLeave onPart onSplit openMultipart pageUrl paths position readAt readBody',
-    'readLine retryAfterMs retryMs room streamUrl toPayload user',
-  ]
-    .join(' ')
-    .replaceAll(' ', '|')})$`,
-)
+const INTERNAL_NAMES = [
+  ...'access append batches begin beginningIn boundary bufferedByteCount byteCount consume contentLength controller copy'.split(
+    ' ',
+  ),
+  ...'createPublisher cut delimiter encodePath enter filledByteCount finish goOn hasBegun hasText identify inTime'.split(
+    ' ',
+  ),
+  ...'indexIn isBare isClosed isEmpty isInsidePart isResumed keptByteCount lineAt lose members nameByteCount'.split(
+    ' ',
+  ),
+  ...'notMsgbus offer onClose onEmpty onLeave onPart onSplit openMultipart pageUrl paths position readAt readBody'.split(
+    ' ',
+  ),
+  ...'readLine retryAfterMs retryMs room streamUrl toPayload user'.split(' '),
+]
 
 /**
  * The files of the bundle, by name; `client.js` first.
@@ -36,7 +40,7 @@ export async function bundleClient() {
     format: 'esm',
     legalComments: 'none',
     logLevel: 'warning',
-    mangleProps: INTERNAL_NAMES,
+    mangleProps: new RegExp(`^(?:${INTERNAL_NAMES.join('|')})$`),
     minify: true,
     outdir: join(ROOT, 'dist', 'client'),
     platform: 'browser',

@@ -13,7 +13,7 @@ const REFUSED_CHARACTERS = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_
 // Most names. What follows for the others asks tables of Unicode, which no cache holds between two messages.
 const PLAIN_NAME = /^[\w-]{1,15}(?:\/[\w-]{1,15}){0,15}$/
 
-const encoder = new TextEncoder()
+const encoder = /* @__PURE__ */ new TextEncoder()
 
 /**
  * Checks that `name` is a canonical channel name and returns it.

@@ -24,11 +24,7 @@ export class BodyMemory {
   /** A copy of what lies between `from` and `end`. */
   copy(bytes: Uint8Array, from: number, end: number): Uint8Array<ArrayBuffer> {
     const byteCount = end - from
-    if (byteCount > MAX_SHARED_BYTES) {
-      const body = new Uint8Array(byteCount)
-      body.set(bytes.subarray(from, end))
-      return body
-    }
+    if (byteCount > MAX_SHARED_BYTES) return bytes.slice(from, end)
     if (this.#usedBytes + byteCount > this.#block.length) {
       this.#block = new Uint8Array(BLOCK_BYTES)
       this.#usedBytes = 0
@@ -46,7 +42,8 @@ export class BodyMemory {
 export class GatheredBody {
   readonly #byteCount: number
   #bytes: Uint8Array<ArrayBuffer>
-  #filledBytes = 0
+  /** To be read, not written, from outside. */
+  filledByteCount = 0
 
   /** @param byteCount Length as announced, already found to be allowed; memory grows with what really comes. */
   constructor(byteCount: number) {
@@ -56,24 +53,20 @@ export class GatheredBody {
 
   /** Takes what is missing and no more; returns the position of the first byte that was not taken. */
   fill(bytes: Uint8Array, from: number, end: number): number {
-    const next = Math.min(end, from + this.#byteCount - this.#filledBytes)
-    const filledBytes = this.#filledBytes + next - from
+    const next = Math.min(end, from + this.#byteCount - this.filledByteCount)
+    const filledBytes = this.filledByteCount + next - from
     if (filledBytes > this.#bytes.length) {
       const grown = new Uint8Array(Math.min(this.#byteCount, Math.max(filledBytes, this.#bytes.length * 2)))
-      grown.set(this.#bytes.subarray(0, this.#filledBytes))
+      grown.set(this.#bytes)
       this.#bytes = grown
     }
-    this.#bytes.set(bytes.subarray(from, next), this.#filledBytes)
-    this.#filledBytes = filledBytes
+    this.#bytes.set(bytes.subarray(from, next), this.filledByteCount)
+    this.filledByteCount = filledBytes
     return next
-  }
-
-  get filledByteCount(): number {
-    return this.#filledBytes
   }
 
   /** The body, or null as long as some of it is missing. */
   get body(): Uint8Array<ArrayBuffer> | null {
-    return this.#filledBytes === this.#byteCount ? this.#bytes : null
+    return this.filledByteCount === this.#byteCount ? this.#bytes : null
   }
 }

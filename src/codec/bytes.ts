@@ -15,12 +15,10 @@ export class ByteSearch {
   readonly #skips: Uint8Array
 
   /**
-   * @param needle What to look for; kept, not copied.
-   * @throws {RangeError} If it is empty.
+   * @param needle What to look for, one byte or more; kept, not copied.
    */
   constructor(needle: Uint8Array) {
     const last = needle.length - 1
-    if (last < 0) throw new RangeError('Cannot search for "needle": it is empty')
     this.#needle = needle
     this.#skips = new Uint8Array(256).fill(Math.min(needle.length, 255))
     for (let i = 0; i < last; i++) this.#skips[needle[i] as number] = Math.min(last - i, 255)

@@ -2,7 +2,7 @@
 // in the form of RFC 2046 and in that of the first msgbus. Knows nothing of parts. Runs in browsers.
 
 import { MsgbusError } from '../errors.ts'
-import { ByteSearch, CR, DASH, isBlank, LF, latin1Bytes, startsAt } from './bytes.ts'
+import { ByteSearch, CR, DASH, isBlank, LF, startsAt } from './bytes.ts'
 
 /**
  * Boundary of the first msgbus (2008), which put no line end between a body and the delimiter that follows it.
@@ -23,6 +23,8 @@ const BOUNDARY = /^[\x21-\x7e](?:[\x20-\x7e]{0,68}[\x21-\x7e])?$/
 // Blanks that may stand between a delimiter and its line end. The RFC sets no bound; without one, a line of blanks
 // would have to be kept for as long as a peer likes to send them.
 const MAX_PADDING_BYTES = 64
+
+const UTF8 = new TextEncoder()
 
 /** The longest first line that can be a delimiter: dashes, boundary, closing dashes, blanks, line end. */
 export const MAX_DELIMITER_BYTES = 2 + 70 + 2 + MAX_PADDING_BYTES + 2
@@ -53,11 +55,16 @@ export class Delimiter {
   /** @throws {MsgbusError} `MSGBUS_MULTIPART` if it is empty, longer than 70 characters or not visible ASCII. */
   constructor(boundary: string) {
     if (!BOUNDARY.test(boundary)) {
-      throw multipartFault('the boundary must be 1 to 70 characters of visible ASCII')
+      throw multipartFault('the boundary is not 1 to 70 visible characters')
     }
     this.isBare = boundary === BOUNDARY_2008
-    this.#line = latin1Bytes(`--${boundary}`)
-    this.#search = new ByteSearch(this.isBare ? this.#line : latin1Bytes(`\n--${boundary}`))
+    this.#line = UTF8.encode(`--${boundary}`)
+    this.#search = new ByteSearch(this.isBare ? this.#line : UTF8.encode(`\n--${boundary}`))
+  }
+
+  /** Itself: as an opening, it is known beforehand. */
+  get delimiter(): this {
+    return this
   }
 
   /**

@@ -10,6 +10,9 @@ import { multipartFault } from './delimiter.ts'
 /** Sum of the lines kept of one part, in bytes, and the longest single line. */
 export const MAX_HEADER_BYTES = 16 * 1024
 
+/** What a line fails with that is no header line. */
+export const NO_HEADER_LINE = 'a header line is not a name, a colon and a value'
+
 /** Sent by a stream that has nothing to say. It belongs to no part. */
 const PING = 'msgbus-ping'
 
@@ -23,10 +26,9 @@ const COLON = 0x3a
 
 // [RFC 9110 §5.6.2] what a name may be made of. A blank is not in it: neither a folded line nor a blank before the
 // colon gets through, which readers disagree about.
-const IS_NAME_BYTE = new Uint8Array(256)
-for (const character of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") {
-  IS_NAME_BYTE[character.charCodeAt(0)] = 1
-}
+const IS_NAME_BYTE = Uint8Array.from({ length: 256 }, (_, byte) =>
+  Number(/[\w!#$%&'*+.^`|~-]/.test(String.fromCharCode(byte))),
+)
 
 interface Line {
   readonly bytes: Uint8Array
@@ -41,23 +43,16 @@ interface Line {
 /** Reads the lines of one part after the other. After an error it is not to be used again. */
 export class HeaderBlock {
   #headers = new Map<string, string>()
-  #keptBytes = 0
-  #contentLength = -1
+  // Both to be read, not written, from outside.
+  /** Sum of the lines that were kept. */
+  keptByteCount = 0
+  /** Length of the body in bytes, or -1 as long as no line has told it. */
+  contentLength = -1
   readonly #remembered: Line[] = []
 
   /** Whether the block holds anything but pings. */
   get hasBegun(): boolean {
     return this.#headers.size > 0
-  }
-
-  /** Sum of the lines that were kept. */
-  get keptByteCount(): number {
-    return this.#keptBytes
-  }
-
-  /** Length of the body in bytes, or -1 as long as no line has told it. */
-  get contentLength(): number {
-    return this.#contentLength
   }
 
   /**
@@ -101,8 +96,8 @@ export class HeaderBlock {
   take(): ReadonlyMap<string, string> {
     const headers = this.#headers
     this.#headers = new Map()
-    this.#keptBytes = 0
-    this.#contentLength = -1
+    this.keptByteCount = 0
+    this.contentLength = -1
     return headers
   }
 
@@ -112,9 +107,9 @@ export class HeaderBlock {
       if (length !== -1) throw multipartFault('Content-Length is repeated')
       return false
     }
-    this.#keptBytes += byteCount
-    if (this.#keptBytes > MAX_HEADER_BYTES) throw tooLong()
-    if (length !== -1) this.#contentLength = length
+    this.keptByteCount += byteCount
+    if (this.keptByteCount > MAX_HEADER_BYTES) throw tooLong()
+    if (length !== -1) this.contentLength = length
     this.#headers.set(name, value)
     return true
   }
@@ -128,13 +123,15 @@ export class HeaderBlock {
     length: number,
   ): void {
     if (index >= MAX_REMEMBERED_LINES || line.length > MAX_REMEMBERED_BYTES) return
-    const known = this.#remembered[index]
-    const bytes = known?.bytes ?? new Uint8Array(MAX_REMEMBERED_BYTES)
-    bytes.set(line)
-    if (known === undefined) {
-      this.#remembered[index] = { bytes, byteCount: line.length, nameByteCount, name, value, length }
-      return
-    }
+    const known = (this.#remembered[index] ??= {
+      bytes: new Uint8Array(MAX_REMEMBERED_BYTES),
+      byteCount: 0,
+      nameByteCount,
+      name,
+      value,
+      length,
+    })
+    known.bytes.set(line)
     known.byteCount = line.length
     known.nameByteCount = nameByteCount
     known.name = name
@@ -157,7 +154,7 @@ function findColon(bytes: Uint8Array, at: number, lineFeed: number): number {
   let colon = at
   while (IS_NAME_BYTE[bytes[colon] as number] === 1) colon++
   if (colon === at || colon >= lineFeed || bytes[colon] !== COLON) {
-    throw multipartFault('a header line is not a name, a colon and a value')
+    throw multipartFault(NO_HEADER_LINE)
   }
   return colon
 }
@@ -181,5 +178,5 @@ function parseLength(value: string): number {
 }
 
 function tooLong(): MsgbusError {
-  return multipartFault(`the headers of a part are longer than ${MAX_HEADER_BYTES} bytes`)
+  return multipartFault(`the headers of a part are longer than the ${MAX_HEADER_BYTES} bytes allowed`)
 }

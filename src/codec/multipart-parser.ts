@@ -7,9 +7,9 @@ import { MsgbusError } from '../errors.ts'
 import { BodyMemory, GatheredBody } from './body-memory.ts'
 import { CR, DASH, LF } from './bytes.ts'
 import { CLOSING, type Delimiter, multipartFault, NO_DELIMITER, UNDECIDED } from './delimiter.ts'
-import { beginsPing, HeaderBlock } from './header-block.ts'
+import { beginsPing, HeaderBlock, NO_HEADER_LINE } from './header-block.ts'
 import { HeldBytes } from './held-bytes.ts'
-import { Preamble } from './preamble.ts'
+import { NO_BOUNDARY, type Opening, Preamble } from './preamble.ts'
 
 export { boundaryOf } from './delimiter.ts'
 
@@ -30,18 +30,25 @@ export interface Part {
 /** What a parser must know before the first byte. */
 export interface MultipartParserOptions {
   /**
-   * As the Content-Type names it (see `boundaryOf`), without the two dashes that go before it in the body. Null takes
-   * it from the first line that is not empty.
+   * As the Content-Type names it (see `boundaryOf`), without the two dashes that go before it in the body; or what
+   * learns it from the body, as `LenientOpening`.
    */
-  readonly boundary: string | null
+  readonly boundary: string | Opening
   /** The longest body of one part. */
   readonly maxBodyBytes: number
   /** Called within `push`, in order. What it throws ends the parser like an error of its own. */
   onPart(part: Part): void
 }
 
-/** `open-body` has no Content-Length, `counted-body` has; `after-body` is from there to the end of the delimiter. */
-type State = 'headers' | 'open-body' | 'counted-body' | 'after-body' | 'ended'
+// What is read next. Numbers, since it is asked for at every step.
+const HEADERS = 0
+/** A body without Content-Length. */
+const OPEN_BODY = 1
+const COUNTED_BODY = 2
+/** From the end of a counted body to the end of the delimiter. */
+const AFTER_BODY = 3
+const ENDED = 4
+type State = 0 | 1 | 2 | 3 | 4
 
 /**
  * Reads one multipart body.
@@ -56,7 +63,7 @@ export class MultipartParser {
   readonly #headers = new HeaderBlock()
   readonly #memory = new BodyMemory()
   readonly #held = new HeldBytes()
-  #state: State = 'headers'
+  #state: State = HEADERS
   // How much of the line or open body at the head of what is held was searched before.
   #searchedBytes = 0
   // A line end must go before the delimiter, unless the body is empty and the one of the empty line does for it.
@@ -67,21 +74,20 @@ export class MultipartParser {
 
   /**
    * @throws {MsgbusError} `MSGBUS_MULTIPART` for a boundary that cannot be one.
-   * @throws {RangeError} For a `maxBodyBytes` that is no count of bytes.
+   * @throws {RangeError} For a `maxBodyBytes` that is below zero or no number.
    */
   constructor(options: MultipartParserOptions) {
     const { boundary, maxBodyBytes } = options
-    if (!Number.isSafeInteger(maxBodyBytes) || maxBodyBytes < 0) {
-      throw new RangeError(`Cannot set "maxBodyBytes": current value is ${maxBodyBytes}, 0 or more allowed`)
-    }
+    if (!(maxBodyBytes >= 0))
+      throw new RangeError(`Cannot set "maxBodyBytes" to ${maxBodyBytes}: 0 or more allowed`)
     this.#options = options
     this.#preamble = new Preamble(boundary)
   }
 
   /** Whether a part has begun and is not complete, so that the body must not end here. A ping does not begin one. */
   get isInsidePart(): boolean {
-    if (this.#state === 'open-body' || this.#state === 'counted-body') return true
-    return this.#state === 'headers' && (this.#headers.hasBegun || this.#holdsHeaderText())
+    if (this.#state === OPEN_BODY || this.#state === COUNTED_BODY) return true
+    return this.#state === HEADERS && (this.#headers.hasBegun || this.#holdsHeaderText())
   }
 
   /** Whether the first delimiter has been seen. */
@@ -91,7 +97,7 @@ export class MultipartParser {
 
   /** Whether the closing delimiter has been seen: nothing can be missing behind it. */
   get isClosed(): boolean {
-    return this.#state === 'ended'
+    return this.#state === ENDED
   }
 
   /** Bytes taken of the part that is not complete, for whoever judges how fast it comes. */
@@ -127,9 +133,9 @@ export class MultipartParser {
    */
   end(): void {
     this.#guard(() => {
-      if (this.isInsidePart) throw multipartFault('the stream was cut in the middle of a part')
+      if (this.isInsidePart) throw multipartFault('the stream ended in the middle of a part')
       if (this.#preamble.delimiter === null && (this.#preamble.hasText || !this.#held.isEmpty)) {
-        throw multipartFault('no line with the boundary was found')
+        throw multipartFault(NO_BOUNDARY)
       }
     })
   }
@@ -151,7 +157,7 @@ export class MultipartParser {
     let at = from
     if (this.#preamble.delimiter === null) {
       at = this.#preamble.read(bytes, at, end)
-      if (this.#preamble.isClosed) this.#state = 'ended'
+      if (this.#preamble.isClosed) this.#state = ENDED
     }
     const delimiter = this.#preamble.delimiter
     while (delimiter !== null && at < end) {
@@ -165,15 +171,15 @@ export class MultipartParser {
 
   #step(delimiter: Delimiter, bytes: Uint8Array, at: number, end: number): number {
     switch (this.#state) {
-      case 'headers':
+      case HEADERS:
         return this.#readHeaders(delimiter, bytes, at, end)
-      case 'open-body':
+      case OPEN_BODY:
         return this.#readOpenBody(delimiter, bytes, at, end)
-      case 'counted-body':
+      case COUNTED_BODY:
         return this.#readCountedBody(bytes, at, end)
-      case 'after-body':
+      case AFTER_BODY:
         return this.#readAfterBody(delimiter, bytes, at, end)
-      case 'ended':
+      case ENDED:
         return end
     }
   }
@@ -181,7 +187,7 @@ export class MultipartParser {
   #readHeaders(delimiter: Delimiter, bytes: Uint8Array, from: number, end: number): number {
     const headers = this.#headers
     let at = from
-    while (at < end && this.#state === 'headers') {
+    while (at < end && this.#state === HEADERS) {
       const first = bytes[at]
       if (first === LF || first === CR) return this.#readEmptyLine(bytes, at, end)
       // The delimiter may come again: the closing one after one that was sent ahead of a part, or that of a stream
@@ -210,13 +216,13 @@ export class MultipartParser {
     let lineFeed = at
     if (bytes[at] === CR) {
       if (++lineFeed === end) return at
-      if (bytes[lineFeed] !== LF) throw multipartFault('a header line begins with a CR that ends no line')
+      if (bytes[lineFeed] !== LF) throw multipartFault(NO_HEADER_LINE)
     }
     const length = this.#headers.contentLength
-    this.#state = length === -1 ? 'open-body' : 'counted-body'
+    this.#state = length === -1 ? OPEN_BODY : COUNTED_BODY
     // The delimiter of an empty body may use the line end of the empty line, so an open body keeps it.
     if (length === -1) return lineFeed
-    if (length === 0) this.#deliver(this.#memory.copy(bytes, at, at), 'after-body')
+    if (length === 0) this.#deliver(this.#memory.copy(bytes, at, at), AFTER_BODY)
     return lineFeed + 1
   }
 
@@ -241,7 +247,7 @@ export class MultipartParser {
         return at
       }
       this.#searchedBytes = 0
-      this.#deliver(this.#memory.copy(bytes, start, bodyEnd), 'headers')
+      this.#deliver(this.#memory.copy(bytes, start, bodyEnd), HEADERS)
       return this.#leaveDelimiter(next, end)
     }
   }
@@ -253,7 +259,7 @@ export class MultipartParser {
       this.#gathered = new GatheredBody(length)
       return this.#gather(this.#gathered, bytes, at, end)
     }
-    this.#deliver(this.#memory.copy(bytes, at, next), 'after-body')
+    this.#deliver(this.#memory.copy(bytes, at, next), AFTER_BODY)
     return next
   }
 
@@ -262,7 +268,7 @@ export class MultipartParser {
     const body = gathered.body
     if (body === null) return next
     this.#gathered = null
-    this.#deliver(body, 'after-body')
+    this.#deliver(body, AFTER_BODY)
     return next
   }
 
@@ -284,7 +290,7 @@ export class MultipartParser {
   }
 
   #leaveDelimiter(next: number, end: number): number {
-    this.#state = next === CLOSING ? 'ended' : 'headers'
+    this.#state = next === CLOSING ? ENDED : HEADERS
     return next === CLOSING ? end : next
   }
 
@@ -306,5 +312,5 @@ export class MultipartParser {
 }
 
 function wrongLength(): MsgbusError {
-  return multipartFault('no delimiter follows the bytes that Content-Length tells')
+  return multipartFault('Content-Length is not the length of the body')
 }

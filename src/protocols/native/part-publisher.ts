@@ -2,6 +2,7 @@
 // that pushes frames, a bridge from another bus. Reading parts is the codec's; this file says what they mean.
 
 import { decodeChannel } from '../../channel.ts'
+import { LenientOpening } from '../../codec/lenient-opening.ts'
 import { boundaryOf, MultipartParser, type Part } from '../../codec/multipart-parser.ts'
 import { MsgbusError } from '../../errors.ts'
 import type { Exchange } from '../../http/exchange.ts'
@@ -46,7 +47,7 @@ export class PartPublisher {
     this.#channel = rest === '' || rest.endsWith('/') ? null : decodeOne(rest)
     // Without a boundary in the type, the first line of the body is it.
     this.#parser = new MultipartParser({
-      boundary: boundaryOf(options.type),
+      boundary: new LenientOpening(boundaryOf(options.type)),
       maxBodyBytes,
       onPart: part => {
         this.#publish(part)

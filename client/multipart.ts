@@ -46,29 +46,33 @@ async function* readParts(
       batch.push(toIncoming(part, onlyPath, url))
     },
   })
+  let isEmpty = true
   for await (const bytes of readBody(response, controller)) {
+    isEmpty = false
     try {
       parser.push(bytes)
+    } catch (error) {
+      throw parser.hasBegun ? error : notMsgbus(url, 'no parts')
     } finally {
-      // What came whole before a fault counts.
-      yield batch
+      // What came whole before a fault counts, and so does a delimiter alone: a msgbus begins with it.
+      if (parser.hasBegun) yield batch
       batch = []
     }
   }
+  if (!isEmpty && !parser.hasBegun) throw notMsgbus(url, 'no parts')
   if (parser.isInsidePart) throw cut('the stream ended in the middle of a part')
-  parser.end()
   // Node takes a connection that broke for one that was closed. The first msgbus had no closing delimiter.
   if (!parser.isClosed && boundary !== BOUNDARY_2008) throw cut('the stream ended without saying so')
 }
 
 function toIncoming({ headers, body }: Part, onlyPath: string | undefined, url: string): Incoming {
-  const [, location = onlyPath] = /^\/msgbus\/(.+)/.exec(headers.get('content-location') ?? '') ?? []
-  if (location === undefined) throw notMsgbus(url, 'a part without a channel')
+  const channel = readChannel(headers.get('content-location')) ?? onlyPath
+  if (channel === undefined) throw notMsgbus(url, 'a part without a channel')
   const time = headers.get('msgbus-time')
   const lost = Number(headers.get('msgbus-skipped') ?? 0)
   return {
     id: headers.get('msgbus-id') ?? '',
-    channel: location === onlyPath ? location : decode(location, url),
+    channel,
     type: headers.get('content-type') ?? 'application/octet-stream',
     sender: headers.get('from') ?? null,
     time: time === undefined ? null : Number(time),
@@ -77,10 +81,11 @@ function toIncoming({ headers, body }: Part, onlyPath: string | undefined, url: 
   }
 }
 
-function decode(location: string, url: string): string {
+function readChannel(location = ''): string | undefined {
+  const [, name] = /^\/msgbus\/(.+)/.exec(location) ?? []
   try {
-    return decodeURIComponent(location)
+    return name && decodeURIComponent(name)
   } catch {
-    throw notMsgbus(url, 'a channel that is not percent-encoded')
+    return undefined
   }
 }

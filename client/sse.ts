@@ -25,6 +25,8 @@ export const openSse: OpenWith = async (tools, access, request, controller) => {
   async function* readEvents(): AsyncGenerator<readonly Incoming[]> {
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
     let rest = ''
+    // Nothing need come for long, but only a msgbus says where it is.
+    if (position !== null) yield []
     let fields: Record<string, string> = {}
     for await (const bytes of readBody(response, controller)) {
       rest += decoder.decode(bytes, { stream: true })

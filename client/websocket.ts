@@ -76,6 +76,8 @@ export const openWebSocket: OpenWith = async (tools, access, request, controller
   }
 
   async function* readFrames(): AsyncGenerator<readonly Incoming[]> {
+    // The request before it was answered by a msgbus.
+    yield []
     for (;;) {
       signal.throwIfAborted()
       if (queue.length > 0) {

@@ -89,6 +89,20 @@ await t.test('a time and a number of lost messages that are none are not known',
   }
 })
 
+await t.test('what has never brought a delimiter is not msgbus, and is not asked again', async t => {
+  for (const body of ['<html>\r\n', 'x'.repeat(70_000)]) {
+    const server = await RawServer.open(t, sendAndEnd(`${streamHead()}${body}`))
+    const outcome = await read(t, server.url, 'a', { reconnects: true })
+    t.match(outcome, { texts: [], code: 'MSGBUS_NOT_MSGBUS' })
+    t.equal(server.requests.length, 1)
+  }
+})
+
+await t.test('a refusal without words ends with its status', async t => {
+  const server = await RawServer.open(t, sendAndEnd(answer('400 Bad')))
+  t.match((await read(t, server.url)).message, /: answered 400$/)
+})
+
 const UNREADABLE = [
   {
     name: 'a stream that ends in the middle of a part',
@@ -133,7 +147,7 @@ const UNREADABLE = [
   {
     name: 'text in which no boundary ever comes',
     bytes: `${streamHead()}${'x\r\n'.repeat(30_000)}`,
-    wanted: { texts: [], code: 'MSGBUS_MULTIPART' },
+    wanted: { texts: [], code: 'MSGBUS_NOT_MSGBUS' },
   },
   {
     name: 'a part longer than allowed',

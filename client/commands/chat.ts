@@ -11,6 +11,7 @@ import { type ChatScreen, openPipe, openTerminal } from './chat-screen.ts'
 import type { Arguments, Command, Surroundings } from './command.ts'
 import { EXIT_DONE, EXIT_FAILED, UsageError } from './command-error.ts'
 import { TEXT_TYPE } from './input.ts'
+import { readFetch, TIMEOUT } from './patience.ts'
 import { formatSize, formatTime, printable, quote } from './printable.ts'
 import { readSender } from './pub.ts'
 import { receive } from './receive.ts'
@@ -39,6 +40,7 @@ export const CHAT: Command = {
       placeholder: 'NAME',
       help: 'Your name; otherwise the one in the URL, or that of your account.',
     },
+    TIMEOUT,
   ],
   notes: [
     'It begins with the last 20 messages, if the server keeps them. Pictures and files are shown as their name, type and size. ' +
@@ -52,7 +54,7 @@ async function run(given: Arguments, surroundings: Surroundings): Promise<number
   const { env, stdin, output, followStop } = surroundings
   const target = readChannel(given.operands[0] ?? DEFAULT_ROOM, env)
   const name = readName(given) ?? target.user ?? accountName(env)
-  const client = connect(target.address)
+  const client = connect(target.address, { fetch: readFetch(given) })
   const isInteractive = stdin.isTTY && output.isTerminal && env.TERM !== 'dumb'
   const screen = isInteractive ? openTerminal(output, stdin) : openPipe(surroundings)
   const write = isInteractive ? writeWithTime(styleFor(output, env)) : writePlain

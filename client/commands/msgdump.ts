@@ -6,6 +6,7 @@ import { encodeChannel } from '../../src/channel.ts'
 import { connect } from '../index.ts'
 import type { Command } from './command.ts'
 import { EXIT_DONE } from './command-error.ts'
+import { readFetch, TIMEOUT } from './patience.ts'
 import { printable } from './printable.ts'
 import { receive } from './receive.ts'
 import { runCommand } from './run.ts'
@@ -22,13 +23,14 @@ const MSGDUMP: Command = {
     { name: 'quiet', short: 'q', help: 'No bodies.' },
     { name: 'sender', short: 's', placeholder: 'SENDER', help: 'Only messages of these senders.' },
     { name: 'type', short: 't', placeholder: 'TYPE', help: 'Only messages of these types.' },
+    TIMEOUT,
   ],
   notes: ['It prints totals when it is stopped with Ctrl-C.'],
   run: async (given, { env, output, tell, followStop }) => {
     const target = readTarget(given.operands[0], env)
     const stop = followStop()
     const totals = new Totals()
-    const client = connect(target.address)
+    const client = connect(target.address, { fetch: readFetch(given) })
     const messages = receive(client, target, {
       type: given.valueOf('type'),
       sender: given.valueOf('sender'),

@@ -5,6 +5,7 @@
 import { connect } from '../index.ts'
 import type { Command } from './command.ts'
 import { EXIT_DONE } from './command-error.ts'
+import { readFetch, TIMEOUT } from './patience.ts'
 import { publishSource, readType } from './pub.ts'
 import { runCommand } from './run.ts'
 import { readChannel } from './target.ts'
@@ -18,11 +19,12 @@ const MSGSEND: Command = {
   options: [
     { name: 'file', short: 'f', placeholder: 'FILE', help: 'Input file; stdin by default.' },
     { name: 'type', short: 't', placeholder: 'TYPE', help: 'Media type; text/html by default.' },
+    TIMEOUT,
   ],
   notes: [],
   run: async (given, surroundings) => {
     const { address, channel } = readChannel(given.operands[0] ?? '', surroundings.env)
-    const client = connect(address)
+    const client = connect(address, { fetch: readFetch(given) })
     await publishSource({
       client,
       channel,

@@ -7,6 +7,7 @@ import type { Arguments, Command, Surroundings } from './command.ts'
 import { EXIT_DONE, UsageError } from './command-error.ts'
 import { guessType, openSource, readChunks, readWhole, TEXT_TYPE } from './input.ts'
 import { readLines } from './lines.ts'
+import { readFetch, TIMEOUT } from './patience.ts'
 import { quote } from './printable.ts'
 import { readChannel } from './target.ts'
 
@@ -31,6 +32,7 @@ export const PUB: Command = {
     },
     { name: 'lines', help: 'Publish each line by itself, as soon as it is there.' },
     { name: 'sender', placeholder: 'NAME', help: 'Publish under this name, in place of the one in the URL.' },
+    TIMEOUT,
   ],
   notes: [
     'With a type of multipart/x-mixed-replace or multipart/mixed each part is a message, published when it is complete; ' +
@@ -47,7 +49,7 @@ async function run(given: Arguments, surroundings: Surroundings): Promise<number
   const sender = readSender(given, 'sender')
   const path = given.valueOf('file')
   checkChoice(given, message)
-  const client = connect(address)
+  const client = connect(address, { fetch: readFetch(given) })
   const publish = { client, channel, type, sender }
   if (message !== undefined && message !== '-') {
     await client.publish(channel, message, { type, sender })

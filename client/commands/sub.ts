@@ -5,6 +5,7 @@ import { readCount } from './arguments.ts'
 import type { Arguments, Command, Surroundings } from './command.ts'
 import { EXIT_DONE, EXIT_FAILED } from './command-error.ts'
 import { execute } from './execute.ts'
+import { readFetch, TIMEOUT } from './patience.ts'
 import { receive } from './receive.ts'
 import { MessageFolder } from './save.ts'
 import { type Show, showBody, showDetails, showFields, showJson, showMessage } from './show.ts'
@@ -52,6 +53,7 @@ export const SUB: Command = {
         'MSGBUS_TYPE, MSGBUS_SENDER and MSGBUS_ID in its environment.',
     },
     { name: 'no-reconnect', help: 'Stop with an error when the connection is lost.' },
+    TIMEOUT,
   ],
   notes: [
     'On a terminal each message is a line of details and its text; in a pipe its body alone, byte for byte, and a line ' +
@@ -71,7 +73,7 @@ async function run(given: Arguments, surroundings: Surroundings): Promise<number
   const totals = new Totals()
   const stop = followStop()
   const outlets = await openOutlets(given, surroundings, totals, stop)
-  const client = connect(target.address)
+  const client = connect(target.address, { fetch: readFetch(given) })
   const messages = receive(client, target, {
     type: given.valueOf('type'),
     sender: given.valueOf('sender'),

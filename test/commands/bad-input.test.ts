@@ -1,6 +1,8 @@
 // Servers that are not there, refuse, break off or are none, and a fault of the program itself: one clear line each, an exit
 // code that is not 0, and never a stack trace.
 
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import t from 'tap'
 import { start } from '../wire/server.ts'
 import {
@@ -40,6 +42,42 @@ const PROGRAMS = [
     options: RunOptions & { readonly server: { readonly port: number } },
   ) => ReturnType<typeof msgbus>
 }[]
+
+await t.test('a server that accepts and never answers is given up, with a word', async t => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  const sockets = new Set<Socket>()
+  silent.on('connection', socket => sockets.add(socket.on('error', () => undefined)))
+  t.teardown(() => {
+    silent.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  await once(silent, 'listening')
+  const { port } = silent.address() as AddressInfo
+  const url = `http://127.0.0.1:${port}/msgbus/a`
+  const patience = ['--timeout', '0.2']
+  const endings = await Promise.all([
+    ...[
+      ['pub', 'a', 'x'],
+      ['pub', '--lines', 'a'],
+      ['pub', '-t', 'multipart/mixed', 'a'],
+      ['sub', 'a'],
+    ].map(args => run(t, [...args, ...patience], { input: 'x\n', server: { port } })),
+    run(t, ['chat', 'a', ...patience], { server: { port } }),
+    seedProgram(t, 'msgsend', [url, ...patience]).ended(),
+    seedProgram(t, 'msgdump', [url, ...patience]).ended(),
+  ])
+  for (const { code, stdout, stderr } of endings) {
+    t.match(stderr, ONE_LINE)
+    t.match({ code, stdout, stderr }, { code: 1, stdout: '', stderr: /: no answer within 0\.2 s\n$/ })
+  }
+})
+
+await t.test('a time that is none is a wrong argument', async t => {
+  for (const text of ['0', 'soon', '1e3']) {
+    const { code, stderr } = await run(t, ['pub', 'a', 'x', '--timeout', text])
+    t.match({ code, stderr }, { code: 64, stderr: /"--timeout": found .*, expected a number of seconds/ })
+  }
+})
 
 const HTML = 'HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\n<p>\n'
 const REDIRECT = 'HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n'

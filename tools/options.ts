@@ -46,14 +46,15 @@ export function readOptions<Rows extends Table>(table: Rows, argv: readonly stri
   const tokens = tokenize(table, argv)
   const options = tokens.filter(token => token.kind === 'option')
   if (options.some(({ name, value }) => name === HELP.name && value === undefined)) return null
-  const stray = tokens.find(token => token.kind === 'positional')
-  if (stray !== undefined) throw fault('arguments', 'options only', quote(stray.value))
   const given = new Map<string, string | true>()
   for (const { name, rawName, value, inlineValue } of options) {
     const row = Object.values(table).find(known => known.name === name)
     if (row === undefined) throw new UsageError(`Cannot use option "${rawName}": there is none of that name`)
     given.set(name, checkGiven(row, value, inlineValue))
   }
+  // Behind the options: what stands behind one that is none would be taken for it.
+  const stray = tokens.find(token => token.kind === 'positional')
+  if (stray !== undefined) throw fault('arguments', 'options only', quote(stray.value))
   const values = Object.entries(table).map(([key, row]) => [key, valueOf(row, given.get(row.name))])
   return Object.fromEntries(values) as Values<Rows>
 }

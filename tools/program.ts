@@ -40,12 +40,12 @@ export async function runProgram<Rows extends Table>(program: Program<Rows>): Pr
   try {
     const values = readOptions(table, process.argv.slice(2))
     if (values === null) {
-      end(helpText(name, program.about, table), 0)
+      end(name, helpText(name, program.about, table), 0)
       return
     }
     const { report, faults } = await program.run(values, stopSignal())
     for (const fault of faults) process.stderr.write(`${name}: ${fault}\n`)
-    end(report, faults.length === 0 ? 0 : EXIT_UNSOUND)
+    end(name, report, faults.length === 0 ? 0 : EXIT_UNSOUND)
   } catch (error) {
     fail(name, error)
   }
@@ -67,11 +67,18 @@ function fail(name: string, error: unknown): void {
   const isExpected = error instanceof RunError || error instanceof UsageError
   const text = isExpected ? error.message : `fault of ${name} itself: ${String(error)}`
   process.stderr.write(`${name}: ${text.replaceAll('\n', ' ')}\n`)
-  if (error instanceof RunError) end('', EXIT_UNSOUND)
-  else end('', error instanceof UsageError ? EXIT_USAGE : EXIT_SOFTWARE)
+  if (error instanceof RunError) end(name, '', EXIT_UNSOUND)
+  else end(name, '', error instanceof UsageError ? EXIT_USAGE : EXIT_SOFTWARE)
 }
 
 // Not before stdout has taken all: behind a pipe that may take a while.
-function end(report: string, code: number): void {
-  process.stdout.write(report, () => process.exit(code))
+function end(name: string, report: string, code: number): void {
+  process.stdout.write(report, error => {
+    const reason = (error as NodeJS.ErrnoException | null | undefined)?.code
+    // Who closes the pipe has read enough.
+    if (reason === undefined || reason === 'EPIPE') process.exit(code)
+    process.stderr.write(`${name}: Cannot write the report to stdout: ${reason}\n`, () => {
+      process.exit(code === 0 ? EXIT_UNSOUND : code)
+    })
+  })
 }

@@ -1,6 +1,7 @@
 // Whatever is wrong with the server or the command line, both tools end with one line that says what, and a code that
 // is not 0: no stack, and no silence.
 
+import { existsSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
 import t, { type Test } from 'tap'
@@ -26,6 +27,23 @@ async function fails(t: Test, args: readonly string[], expected: RegExp, code = 
     t.match(ending.stderr, expected, name)
   }
 }
+
+await t.test('an option that there is none of is named', async t => {
+  await fails(t, ['--rates', '1e9'], /"--rates": there is none of that name\n$/, 64)
+})
+
+await t.test('a report that cannot be written is told', { skip: !existsSync('/dev/full') }, async t => {
+  const server = await start(t)
+  const shell = 'exec "$@" > /dev/full'
+  for (const [tool, args] of [
+    [PUB, ['-p', `${server.port}`, '--count', '1', '-r', 'max']],
+    [SUB, ['--help']],
+  ] as const) {
+    const ending = await new Command(t, 'sh', ['-c', shell, 'sh', process.execPath, tool, ...args]).ended()
+    t.equal(ending.code, 1)
+    t.match(ending.stderr, /^test-(?:pub|sub): Cannot write the report to stdout: ENOSPC\n$/)
+  }
+})
 
 await t.test('a port on which nobody listens', async t => {
   const server = await start(t)

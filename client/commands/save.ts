@@ -1,8 +1,8 @@
 // Messages as files of a directory, one each, under names that nobody else chooses. Overwrites nothing and follows no
 // link, whatever is published.
 
-import { mkdir, open, realpath, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, open, realpath, rm, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { extension } from 'mime-types'
 import { parseCursor } from '../../src/cursor.ts'
 import type { ReceivedMessage } from '../index.ts'
@@ -30,7 +30,7 @@ export class MessageFolder {
    */
   static async open(dir: string): Promise<MessageFolder> {
     try {
-      await mkdir(dir, { recursive: true })
+      await makeFolder(dir)
       // Where it leads now counts, whatever becomes of a link later.
       return new MessageFolder(await realpath(dir))
     } catch (error) {
@@ -71,6 +71,26 @@ export class MessageFolder {
       throw new CommandError(`Cannot save ${quote(name)}: ${reasonOf(error)}`, { cause: error })
     }
   }
+}
+
+// Node's own way to make what is above, too, goes on for ever below /proc.
+async function makeFolder(dir: string): Promise<void> {
+  try {
+    await mkdir(dir)
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST' && (await stat(dir)).isDirectory()) return
+    const above = dirname(resolve(dir))
+    if (codeOf(error) !== 'ENOENT' || (await isThere(above))) throw error
+    await makeFolder(above)
+    await makeFolder(dir)
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 function nameOf({ id, channel, type }: ReceivedMessage): { readonly stem: string; readonly end: string } {

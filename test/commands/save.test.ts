@@ -1,6 +1,14 @@
 // `msgbus sub --save` and `--exec`: where messages go besides stdout, whatever a stranger calls them.
 
-import { lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { GIF, put, start } from '../wire/server.ts'
@@ -21,6 +29,13 @@ await t.test('each message is a file with the extension of its type', async t =>
   t.strictSame(readdirSync(dir), names)
   t.equal(readFileSync(join(dir, '1-cam_1.gif'), 'latin1'), GIF)
   t.equal(readFileSync(join(dir, '2-news.txt'), 'latin1'), 'hello')
+})
+
+await t.test('a directory that cannot be made is told', { skip: !existsSync('/proc/self') }, async t => {
+  for (const dir of ['/proc/foo', '/proc/foo/bar', '/dev/null', '/dev/null/x']) {
+    const { code, stderr } = await run(t, ['sub', '--save', dir])
+    t.match({ code, stderr }, { code: 1, stderr: /^msgbus sub: Cannot save in "[^"]+": [^\n]+\n$/ })
+  }
 })
 
 await t.test('nothing is overwritten and no link followed', async t => {

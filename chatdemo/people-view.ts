@@ -27,13 +27,17 @@ export class PeopleView {
 
   /** @param ownName Empty for somebody without one, as are those of the others. */
   update(ownName: string, names: readonly string[]): void {
-    const people = [{ name: ownName, words: `${ownName || 'anonymous'} (you)` }, ...peopleOf(ownName, names)]
+    const people = [{ name: ownName, words: ownName || 'anonymous' }, ...peopleOf(ownName, names)]
     const key = people.map(({ words }) => words).join('\n')
     if (key === this.#shown) return
     this.#shown = key
     this.#count.textContent = `${people.length}`
     this.#list.replaceChildren(
-      ...people.map(({ name, words }) => make('li', {}, portrait(name || null), make('bdi', {}, words))),
+      ...people.map(({ name, words }, at) => {
+        // Beside the name, however long that is.
+        const mark = at === 0 ? [make('span', { className: 'you' }, '\u00a0(you)')] : []
+        return make('li', {}, portrait(name || null), make('bdi', {}, words), ...mark)
+      }),
     )
   }
 }

@@ -102,7 +102,10 @@ export async function hasState(page: Page, state: string): Promise<void> {
 
 /** Waits until exactly these people are here, yourself first. */
 export async function hasPeople(page: Page, ...names: readonly string[]): Promise<void> {
-  const shown = "Array.from(document.querySelectorAll('#people bdi'), name => name.textContent).join()"
+  const shown = `Array.from(
+    document.querySelectorAll('#people bdi'),
+    name => name.textContent + (name.nextSibling?.textContent ?? '').replace('\\u00a0', ' '),
+  ).join()`
   await until(page, `${shown} === ${JSON.stringify(names.join())}`)
 }
 

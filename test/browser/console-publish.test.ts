@@ -87,6 +87,32 @@ for (const name of browserNames) {
       t.equal(await publishing.getByLabel('Text').inputValue(), 'nowhere', 'nothing is lost')
     })
 
+    await t.test('whoever tries again after a file that failed publishes the rest', async t => {
+      const bus = await openConsoleBus(t)
+      const page = await openConsole(t, browser, bus)
+      const publishing = page.getByRole('form', { name: 'Publish' })
+      const types: (string | undefined)[] = []
+      await page.route('**/msgbus/files', async route => {
+        types.push(
+          await route
+            .request()
+            .headerValue('content-type')
+            .then(type => type ?? undefined),
+        )
+        await (types.length === 2 ? route.abort() : route.continue())
+      })
+      await publishing.getByLabel('Channel').fill('files')
+      await publishing.getByLabel('Files').setInputFiles([
+        { name: 'one', mimeType: 'a/one', buffer: EVERY_BYTE },
+        { name: 'two', mimeType: 'a/two', buffer: EVERY_BYTE },
+      ])
+      await publishing.getByRole('button', { name: 'Publish' }).click()
+      await says(page.locator('#published'), /^1 published, then not published: /)
+      await publishing.getByRole('button', { name: 'Publish' }).click()
+      await says(page.locator('#published'), /^Published /)
+      t.strictSame(types, ['a/one', 'a/two', 'a/two'])
+    })
+
     await t.test('it goes on by itself when the server is back', async t => {
       const bus = await openConsoleBus(t)
       publish(bus, 'news', 'text/plain', 'before')

@@ -46,7 +46,7 @@ export class ChannelRow {
             formatAge(nowMs - last.time),
             essenceOf(last.type),
             formatBytes(last.size),
-            ...(last.sender === null ? [] : [last.sender]),
+            ...(last.sender === null || last.sender === '' ? [] : [last.sender]),
           ]
     put(this.#last, words.join(' · '))
     this.#last.title = last === null ? '' : `${last.id}: ${last.type}`

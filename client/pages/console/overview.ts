@@ -5,7 +5,7 @@ import { ChannelRow } from './channel-row.ts'
 import { find, make, put } from './elements.ts'
 import { formatBytes, formatCount, formatDuration, formatRate } from './format.ts'
 
-const NAMES = ['Messages', 'Bytes', 'Channels', 'Subscribers', 'CPU', 'Memory', 'Up'] as const
+const NAMES = ['Messages', 'Bytes', 'Channels', 'Readers', 'CPU', 'Memory', 'Up'] as const
 
 export class Overview {
   readonly #bus: BusState
@@ -36,7 +36,7 @@ export class Overview {
       Messages: `${formatRate(everything.messages.rate)}/s`,
       Bytes: `${formatBytes(everything.bytes.rate)}/s`,
       Channels: formatCount(channels),
-      Subscribers: formatCount(subscribers),
+      Readers: formatCount(subscribers),
       CPU: `${Math.round(cpuShare * 100)} %`,
       Memory: formatBytes(line.process.rssBytes),
       Up: formatDuration(line.uptimeMs),

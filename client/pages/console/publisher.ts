@@ -82,9 +82,11 @@ export class Publisher {
     try {
       if (text !== '') ids.push((await this.#client.publish(channel, text, { type: this.#type.value })).id)
       this.#text.value = ''
-      for (const file of files)
+      for (const [at, file] of files.entries()) {
         ids.push((await this.#client.publish(channel, file, { type: typeOf(file) })).id)
-      this.#files.value = ''
+        // Whoever tries again publishes the rest.
+        this.#files.files = listOf(files.slice(at + 1))
+      }
       this.#say(`Published ${ids.join(', ')}`, true)
     } catch (error) {
       const done = ids.length === 0 ? '' : `${ids.length} published, then `
@@ -97,6 +99,12 @@ export class Publisher {
     put(this.#result, words)
     this.#result.classList.toggle('bad', !isGood)
   }
+}
+
+function listOf(files: readonly File[]): FileList {
+  const transfer = new DataTransfer()
+  for (const file of files) transfer.items.add(file)
+  return transfer.files
 }
 
 function typeOf({ type }: File): string {

@@ -8,13 +8,13 @@ import { build } from 'esbuild'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 
-// Names that only the client's own files know one another's values by. Nothing that a page sees is among them, nothing of
-// the platform, and nothing that travels.
+// Names of properties that only the client's own files know. None of them is seen by a page, belongs to the platform,
+// travels, or is exported by a file: what `import()` gives keeps its names.
 const INTERNAL_NAMES = [
   ...'access append batches begin beginningIn boundary bufferedByteCount byteCount consume contentLength controller copy'.split(
     ' ',
   ),
-  ...'createPublisher cut delimiter encodePath enter filledByteCount finish goOn hasBegun hasText identify inTime'.split(
+  ...'cut delimiter encodePath enter filledByteCount finish goOn hasBegun hasText identify inTime'.split(
     ' ',
   ),
   ...'indexIn isBare isClosed isEmpty isInsidePart isResumed keptByteCount lineAt lose members nameByteCount'.split(

@@ -10,21 +10,15 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 
 // Names of properties that only the client's own files know. None of them is seen by a page, belongs to the platform,
 // travels, or is exported by a file: what `import()` gives keeps its names.
-const INTERNAL_NAMES = [
-  ...'access append batches begin beginningIn boundary bufferedByteCount byteCount consume contentLength controller copy'.split(
-    ' ',
-  ),
-  ...'cut delimiter encodePath enter filledByteCount finish goOn hasBegun hasText identify inTime'.split(
-    ' ',
-  ),
-  ...'indexIn isBare isClosed isEmpty isInsidePart isResumed keptByteCount lineAt lose members nameByteCount'.split(
-    ' ',
-  ),
-  ...'notMsgbus offer onClose onEmpty onLeave onPart onSplit openMultipart pageUrl paths position readAt readBody'.split(
-    ' ',
-  ),
-  ...'readLine retryAfterMs retryMs room streamUrl toPayload user'.split(' '),
-]
+const INTERNAL_NAMES = `
+  access append batches begin beginningIn boundary bufferedByteCount byteCount consume contentLength controller copy
+  cut delimiter encodePath enter filledByteCount finish goOn hasBegun hasText identify inTime
+  indexIn isBare isClosed isEmpty isInsidePart isResumed keptByteCount lineAt lose members nameByteCount
+  notMsgbus offer onClose onEmpty onLeave onPart onSplit openMultipart pageUrl paths position readAt readBody
+  readLine retryAfterMs retryMs room streamUrl toPayload user
+`
+  .trim()
+  .split(/\s+/)
 
 /**
  * The files of the bundle, by name; `client.js` first.

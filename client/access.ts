@@ -51,7 +51,7 @@ export function readAddress(address: string | URL | undefined): Pick<Access, 'ur
   const text = String(address ?? (page === undefined ? 'http://127.0.0.1:8888' : '/'))
   const { origin, pathname, username, password } = new URL(URL.canParse(text, page) ? text : 'none:', page)
   if (!origin.startsWith('http')) {
-    throw new TypeError('Cannot connect: expected an address such as "http://127.0.0.1:8888"')
+    throw new TypeError('Cannot connect: expected an http: or https: address')
   }
   const path = pathname.replace(/\/?$/, '/')
   const prefix = path === '/' ? '/msgbus/' : path.replace(/\/msgbus\/.*/, '/msgbus/')
@@ -72,7 +72,7 @@ export function encodePath(path: string): string {
 /** Request headers that say who asks. @param name In place of the user in the address. */
 export function identify({ user, password }: Access, name = user): Record<string, string> {
   if (name === null) return {}
-  if (name.includes(':')) throw new TypeError(`Cannot publish as "${name}": a sender holds no colon`)
+  if (name.includes(':')) throw new TypeError(`Cannot publish as "${name}": a colon is not allowed`)
   const bytes = new TextEncoder().encode(`${name}:${password}`)
   return { Authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` }
 }

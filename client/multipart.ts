@@ -62,12 +62,12 @@ async function* readParts(
   if (!isEmpty && !parser.hasBegun) throw notMsgbus(url, 'no parts')
   if (parser.isInsidePart) throw cut('the stream ended in the middle of a part')
   // Node takes a connection that broke for one that was closed. The first msgbus had no closing delimiter.
-  if (!parser.isClosed && boundary !== BOUNDARY_2008) throw cut('the stream ended without saying so')
+  if (!parser.isClosed && boundary !== BOUNDARY_2008) throw cut('the stream ended too early')
 }
 
 function toIncoming({ headers, body }: Part, onlyPath: string | undefined, url: string): Incoming {
   const channel = readChannel(headers.get('content-location')) ?? onlyPath
-  if (channel === undefined) throw notMsgbus(url, 'a part without a channel')
+  if (channel === undefined) throw notMsgbus(url, 'no channel')
   const time = headers.get('msgbus-time')
   const lost = Number(headers.get('msgbus-skipped') ?? 0)
   return {

@@ -145,7 +145,7 @@ export function connect(address?: string | URL, options: ClientOptions = {}): Cl
 
     close() {
       for (const subscription of subscriptions) subscription.close()
-      controller.abort(new MsgbusError('MSGBUS_CLOSED', 'Cannot go on: this client was closed'))
+      controller.abort(new MsgbusError('MSGBUS_CLOSED', 'This client was closed'))
     },
   }
 }

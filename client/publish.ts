@@ -82,6 +82,6 @@ export async function toPayload(content: PublishBody): Promise<Payload> {
     return { type, body: new Blob(pieces) }
   }
   const text = JSON.stringify(content) as string | undefined
-  if (text === undefined) throw new TypeError(`Cannot publish this body: JSON has no ${typeof content}`)
+  if (text === undefined) throw new TypeError(`Cannot publish: JSON has no ${typeof content}`)
   return { type: 'application/json', body: text }
 }

@@ -8,7 +8,7 @@ const MAX_SILENCE_MS = 90_000
 /** Waits for the next sign of the server; if it does not come in time, the controller is aborted. */
 export async function inTime<Sign>(sign: Promise<Sign>, controller: AbortController): Promise<Sign> {
   const timer = setTimeout(() => {
-    controller.abort(cut('the server fell silent'))
+    controller.abort(cut('no sign of life'))
   }, MAX_SILENCE_MS)
   try {
     return await sign
@@ -34,7 +34,7 @@ export async function* readBody(
     }
   } catch (cause) {
     controller.signal.throwIfAborted()
-    throw cut('the connection broke', cause)
+    throw cut('connection lost', cause)
   }
 }
 

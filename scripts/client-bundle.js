@@ -15,7 +15,7 @@ const INTERNAL_NAMES = `
   cut delimiter encodePath enter filledByteCount finish goOn hasBegun hasText identify inTime
   indexIn isBare isClosed isEmpty isInsidePart isResumed keptByteCount lineAt lose members nameByteCount
   notMsgbus offer onClose onEmpty onLeave onPart onSplit openMultipart pageUrl paths position readAt readBody
-  readLine retryAfterMs retryMs room streamUrl toPayload user
+  readLine request retryAfterMs retryMs room streamUrl toPayload user
 `
   .trim()
   .split(/\s+/)

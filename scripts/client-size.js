@@ -13,8 +13,8 @@ for (const [name, bytes] of await bundleClient()) {
   const gzipBytes = gzipSync(bytes, { level: 9 }).length
   const brotliBytes = brotliCompressSync(bytes).length
   process.stdout.write(`${name}: ${bytes.length} bytes, ${gzipBytes} with gzip, ${brotliBytes} with brotli\n`)
-  if (name === 'client.js' && gzipBytes > MAX_BYTES) {
-    process.stderr.write(`${name} is ${gzipBytes} bytes with gzip: at most ${MAX_BYTES} wanted\n`)
+  if (name === 'client.js' && gzipBytes >= MAX_BYTES) {
+    process.stderr.write(`${name} is ${gzipBytes} bytes with gzip: less than ${MAX_BYTES} wanted\n`)
     process.exitCode = 1
   }
 }

@@ -28,6 +28,7 @@ const STEPS = [
     args: ['--noEmit', '--project', 'scripts/tsconfig.json'],
   },
   { name: 'build and tests', program: 'npm', args: ['test'] },
+  { name: 'client size', program: process.execPath, args: [join('scripts', 'client-size.js')] },
 ]
 
 /**

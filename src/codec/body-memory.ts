@@ -1,6 +1,8 @@
 // Memory for the bodies that a reader of parts hands out. Each becomes the property of whoever receives it: nothing
 // here writes to it again, and it does not keep the piece alive in which it came. Runs in browsers.
 
+import { NO_BYTES } from './bytes.ts'
+
 /** Bodies up to this length share their memory with others. */
 const MAX_SHARED_BYTES = 1024
 
@@ -13,8 +15,6 @@ const FIRST_BYTES = 1024 * 1024
 
 // Up to here a loop is done before the built-in copy has begun.
 const MAX_LOOPED_BYTES = 256
-
-const NO_BYTES = new Uint8Array(0)
 
 /** Makes bodies from bytes that will not stay as they are. */
 export class BodyMemory {

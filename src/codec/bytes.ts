@@ -8,6 +8,9 @@ export const LF = 0x0a
 /** Carriage return. */
 export const CR = 0x0d
 
+/** Shared: there is nothing in it to change. */
+export const NO_BYTES = new Uint8Array(0)
+
 /** Finds one fixed sequence of bytes again and again; what can be worked out beforehand is, once (Horspool). */
 export class ByteSearch {
   readonly #needle: Uint8Array
@@ -72,20 +75,7 @@ export function isBlank(byte: number | undefined): boolean {
  */
 export function latin1Text(bytes: Uint8Array, from: number, end: number): string {
   let text = ''
-  let at = from
-  for (; at + 8 <= end; at += 8) {
-    text += String.fromCharCode(
-      bytes[at] as number,
-      bytes[at + 1] as number,
-      bytes[at + 2] as number,
-      bytes[at + 3] as number,
-      bytes[at + 4] as number,
-      bytes[at + 5] as number,
-      bytes[at + 6] as number,
-      bytes[at + 7] as number,
-    )
-  }
-  for (; at < end; at++) text += String.fromCharCode(bytes[at] as number)
+  for (let at = from; at < end; at++) text += String.fromCharCode(bytes[at] as number)
   return text
 }
 

@@ -55,7 +55,7 @@ export class Delimiter {
   /** @throws {MsgbusError} `MSGBUS_MULTIPART` if it is empty, longer than 70 characters or not visible ASCII. */
   constructor(boundary: string) {
     if (!BOUNDARY.test(boundary)) {
-      throw multipartFault('the boundary is not 1 to 70 visible characters')
+      throw multipartFault('the boundary is not 1 to 70 characters')
     }
     this.isBare = boundary === BOUNDARY_2008
     this.#line = UTF8.encode(`--${boundary}`)

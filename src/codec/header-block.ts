@@ -11,7 +11,7 @@ import { multipartFault } from './delimiter.ts'
 export const MAX_HEADER_BYTES = 16 * 1024
 
 /** What a line fails with that is no header line. */
-export const NO_HEADER_LINE = 'a header line is not a name, a colon and a value'
+export const NO_HEADER_LINE = 'a header line is not "name: value"'
 
 /** Sent by a stream that has nothing to say. It belongs to no part. */
 const PING = 'msgbus-ping'
@@ -104,7 +104,7 @@ export class HeaderBlock {
   #keep(name: string, value: string, byteCount: number, length: number): boolean {
     if (this.#headers.has(name)) {
       // Two lengths, even equal ones, are how one part is made to look like two to somebody else.
-      if (length !== -1) throw multipartFault('Content-Length is repeated')
+      if (length !== -1) throw multipartFault('two Content-Length lines')
       return false
     }
     this.keptByteCount += byteCount
@@ -167,7 +167,7 @@ function readValue(bytes: Uint8Array, from: number, lineFeed: number): string {
   for (let at = start; at < end; at++) {
     const byte = bytes[at] as number
     if ((byte < 0x20 && byte !== 0x09) || byte === 0x7f)
-      throw multipartFault('a header value holds a control character')
+      throw multipartFault('a header holds a control character')
   }
   return latin1Text(bytes, start, end)
 }
@@ -178,5 +178,5 @@ function parseLength(value: string): number {
 }
 
 function tooLong(): MsgbusError {
-  return multipartFault(`the headers of a part are longer than the ${MAX_HEADER_BYTES} bytes allowed`)
+  return multipartFault(`the headers of a part are longer than ${MAX_HEADER_BYTES} bytes`)
 }

@@ -1,12 +1,12 @@
 // Bytes that came too early: the beginning of something whose end is still to come. Appending costs the same per byte
 // whatever the size of the pieces, and memory follows what is held, not the most that ever was. Runs in browsers.
 
+import { NO_BYTES } from './bytes.ts'
+
 const MIN_CAPACITY_BYTES = 1024
 
 // More than this is given back when an eighth of it would do.
 const MAX_IDLE_BYTES = 128 * 1024
-
-const NO_BYTES = new Uint8Array(0)
 
 /** A queue of bytes in one block: appended at `end`, consumed from `start`. */
 export class HeldBytes {

@@ -78,8 +78,7 @@ export class MultipartParser {
    */
   constructor(options: MultipartParserOptions) {
     const { boundary, maxBodyBytes } = options
-    if (!(maxBodyBytes >= 0))
-      throw new RangeError(`Cannot set "maxBodyBytes" to ${maxBodyBytes}: 0 or more allowed`)
+    if (!(maxBodyBytes >= 0)) throw new RangeError(`Cannot set "maxBodyBytes" to ${maxBodyBytes}`)
     this.#options = options
     this.#preamble = new Preamble(boundary)
   }
@@ -306,11 +305,11 @@ export class MultipartParser {
     const { maxBodyBytes } = this.#options
     return new MsgbusError(
       'MSGBUS_BODY_TOO_LARGE',
-      `Cannot read multipart body: a part is longer than the ${maxBodyBytes} bytes allowed`,
+      `Cannot read multipart body: a part is longer than ${maxBodyBytes} bytes`,
     )
   }
 }
 
 function wrongLength(): MsgbusError {
-  return multipartFault('Content-Length is not the length of the body')
+  return multipartFault('Content-Length is wrong')
 }

@@ -8,7 +8,7 @@ import { CLOSING, Delimiter, multipartFault, NO_DELIMITER, UNDECIDED } from './d
 const MAX_PREAMBLE_BYTES = 64 * 1024
 
 /** What a body fails with that has no delimiter. */
-export const NO_BOUNDARY = 'no line with the boundary was found'
+export const NO_BOUNDARY = 'no boundary was found'
 
 /** Knows the first delimiter line: a `Delimiter`, or what learns from the body which one it is. */
 export interface Opening {

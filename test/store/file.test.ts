@@ -297,6 +297,10 @@ await t.test('retention by total bytes and count holds over restarts', async t =
   )
 })
 
+await t.test('a place in which no directory can be made is refused', async t => {
+  await t.rejects(openFileStore('/proc/self/no/store'), { name: 'StoreError', message: /cannot be made/ })
+})
+
 await t.test('a directory is made, with all above it, for its owner alone', async t => {
   const path = join(newPath(t), 'a', 'b')
   await open(t, path)

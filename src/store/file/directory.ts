@@ -161,7 +161,7 @@ function removeSignature(path: string): void {
 }
 
 async function claim(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 })
+  await makeDirectory(path)
   const names = await readdir(path)
   if (names.includes(MARK)) {
     const text = await readFile(join(path, MARK), 'latin1')
@@ -174,8 +174,21 @@ async function claim(path: string): Promise<void> {
     }
     await mark(path)
   }
-  await mkdir(join(path, 'messages'), { recursive: true, mode: 0o700 })
+  await makeDirectory(join(path, 'messages'))
   await syncFolder(path)
+}
+
+// With all above it. Node's own way goes round for ever where a folder takes no entries, as in /proc.
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return
+    if (code !== 'ENOENT' || dirname(path) === path) throw error
+    await makeDirectory(dirname(path))
+    await mkdir(path, { mode: 0o700 })
+  }
 }
 
 // Whole or not at all: half a mark would make the directory look like somebody else's.

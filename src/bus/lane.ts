@@ -5,12 +5,16 @@
 import type { Message } from '../message.ts'
 import type { Filter } from '../filter.ts'
 import { join } from './batches.ts'
-import type { Encoder, Sink } from './sink.ts'
+import type { Borrower, Encoder, Outlet, Sink } from './sink.ts'
 
-export class Lane {
+export class Lane implements Borrower {
   readonly #filter: Filter
   readonly #encoder: Encoder
+  // Each sink is in one of these two.
   readonly #sinks = new Set<Sink>()
+  readonly #lenders = new Map<Outlet, Sink>()
+  // Still among the sinks: one that lends its outlet while it is written to must not be written to twice.
+  readonly #newLenders = new Map<Outlet, Sink>()
   #pending: Message[] = []
   #lastSeq = 0
 
@@ -20,16 +24,30 @@ export class Lane {
   }
 
   get sinkCount(): number {
-    return this.#sinks.size
+    return this.#sinks.size + this.#lenders.size
   }
 
   /** The sink gets what is flushed from now on. */
   add(sink: Sink): void {
     this.#sinks.add(sink)
+    sink.attach?.(this)
   }
 
+  /** The sink gets nothing any more. */
   delete(sink: Sink): void {
+    // Takes back what it has lent.
+    sink.detach?.()
     this.#sinks.delete(sink)
+  }
+
+  lend(sink: Sink, outlet: Outlet): void {
+    this.#newLenders.set(outlet, sink)
+  }
+
+  withdraw(sink: Sink, outlet: Outlet): void {
+    this.#newLenders.delete(outlet)
+    this.#lenders.delete(outlet)
+    this.#sinks.add(sink)
   }
 
   /**
@@ -48,8 +66,22 @@ export class Lane {
     if (this.#pending.length === 0) return
     const pending = this.#pending
     this.#pending = []
+    this.#takeLenders()
     for (const batch of join(pending, this.#encoder)) {
+      // First, because whoever is full after the bytes of this batch withdraws its outlet and is among them then.
       for (const sink of this.#sinks) sink.write(batch)
+      for (const outlet of this.#lenders.keys()) {
+        if (!outlet.write(batch.bytes)) this.#lenders.get(outlet)?.onFull?.()
+      }
     }
+  }
+
+  #takeLenders(): void {
+    if (this.#newLenders.size === 0) return
+    for (const [outlet, sink] of this.#newLenders) {
+      this.#sinks.delete(sink)
+      this.#lenders.set(outlet, sink)
+    }
+    this.#newLenders.clear()
   }
 }

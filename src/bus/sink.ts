@@ -36,6 +36,27 @@ export interface Sink {
   skip?(count: number): void
   /** How fast history may come; a sink without it takes all that there is at once. What is live never waits. */
   readonly pace?: Pace
+  /** Called when a lane takes it in, which writes to what it lends, until {@link detach}. It is in one lane at a time. */
+  attach?(borrower: Borrower): void
+  detach?(): void
+  /** Called after a write to its outlet that was more than that should hold. */
+  onFull?(): void
+}
+
+/** Where bytes go as they are, such as a socket. Returns false when that was more than it should hold. */
+export interface Outlet {
+  write(bytes: Uint8Array): boolean
+}
+
+/**
+ * Writes to the outlets of sinks that have nothing else to do with a batch for now. With thousands of readers, not to look
+ * at a sink is a part of what a delivery costs.
+ */
+export interface Borrower {
+  /** From the next batches on their bytes go to the outlet, and the sink is not asked. */
+  lend(sink: Sink, outlet: Outlet): void
+  /** From the next batch on the sink is asked again. */
+  withdraw(sink: Sink, outlet: Outlet): void
 }
 
 /** Lets history wait for a slow reader. */

@@ -4,7 +4,7 @@
 
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import type { Batch, Encoder, Pace, Sink } from '../bus/sink.ts'
+import type { Batch, Borrower, Encoder, Pace, Sink } from '../bus/sink.ts'
 import type { Log } from '../log.ts'
 import type { Message } from '../message.ts'
 import { assembleText } from './chunk.ts'
@@ -46,11 +46,11 @@ const EMPTY = new Uint8Array(0)
 const MAX_UNNOTICED_BYTES = 64 * 1024
 
 export class StreamSink implements Sink, Pace {
-  // These two first: with thousands of readers each line of memory touched per message is one more that no cache holds.
   readonly #socket: Socket
-  // True while whatever comes is just written, and the socket says when that was too much.
-  #isPlain: boolean
   readonly #options: StreamSinkOptions
+  #borrower: Borrower | null = null
+  // While whatever comes is just written, and the socket says when that was too much.
+  #hasLent = false
   #isLagging = false
   #skippedCount = 0
   #latest: Message | null = null
@@ -62,9 +62,17 @@ export class StreamSink implements Sink, Pace {
 
   constructor(options: StreamSinkOptions) {
     this.#socket = options.socket
-    this.#isPlain = false
     this.#options = options
+  }
+
+  attach(borrower: Borrower): void {
+    this.#borrower = borrower
     this.#settle()
+  }
+
+  detach(): void {
+    this.#takeBack()
+    this.#borrower = null
   }
 
   get pace(): Pace {
@@ -81,25 +89,35 @@ export class StreamSink implements Sink, Pace {
 
   skip(count: number): void {
     this.#skippedCount += count
-    this.#settle()
+    this.#takeBack()
   }
 
   write(batch: Batch): void {
-    if (!this.#isPlain) this.#writeWithCare(batch)
-    else if (!this.#socket.write(batch.bytes)) this.#lookAfter()
-  }
-
-  #writeWithCare(batch: Batch): void {
     if (this.#socket.writableLength !== 0 && !this.#takes(batch)) return
     this.#put(this.#skippedCount === 0 ? batch.bytes : this.#withNotice(batch))
     if (this.#options.repeatsLast) this.#last = batch.messages.at(-1) ?? null
     this.#settle()
   }
 
+  // Only what the socket takes for more than it should hold is looked after at once. The rest may be under way already
+  // (over TLS it always is), and is met by the next message or beat.
+  onFull(): void {
+    if (this.#socket.writableLength !== 0) this.#watch()
+  }
+
   #settle(): void {
     const { slow, repeatsLast, host } = this.#options
     const isSimple = slow !== 'latest' && !repeatsLast && host.maxBacklogBytes >= MAX_UNNOTICED_BYTES
-    this.#isPlain = isSimple && !this.#isLagging && this.#skippedCount === 0
+    if (this.#hasLent || this.#borrower === null || !isSimple) return
+    if (this.#isLagging || this.#skippedCount > 0) return
+    this.#hasLent = true
+    this.#borrower.lend(this, this.#socket)
+  }
+
+  #takeBack(): void {
+    if (!this.#hasLent) return
+    this.#hasLent = false
+    this.#borrower?.withdraw(this, this.#socket)
   }
 
   /**
@@ -147,14 +165,8 @@ export class StreamSink implements Sink, Pace {
     if (this.#isLagging) this.#cutOff('timeout')
   }
 
-  // Only what the socket takes for more than it should hold is looked after at once. The rest may be under way already
-  // (over TLS it always is), and is met by the next message or beat.
   #put(bytes: Uint8Array): void {
-    if (!this.#socket.write(bytes)) this.#lookAfter()
-  }
-
-  #lookAfter(): void {
-    if (this.#socket.writableLength !== 0) this.#watch()
+    if (!this.#socket.write(bytes)) this.onFull()
   }
 
   #takes(batch: Batch): boolean {
@@ -184,7 +196,7 @@ export class StreamSink implements Sink, Pace {
   #watch(): void {
     if (this.#isLagging) return
     this.#isLagging = true
-    this.#isPlain = false
+    this.#takeBack()
     this.#socket.setTimeout(this.#options.host.writeTimeoutMs / 2)
     this.#awaitDrain()
   }

@@ -10,8 +10,9 @@ import { Engine, EngineFault } from './file/engine.ts'
 import { GroupCommit } from './file/group-commit.ts'
 import { Journal } from './file/journal.ts'
 import { load, type Loaded } from './file/loading.ts'
-import { decodeRow, encode, type Stored, type Unplaced } from './file/record.ts'
-import type { StoredMessage } from './file/rows.ts'
+import { encode, type Unplaced } from './file/record.ts'
+import { RowCache, type RowMessages } from './file/row-cache.ts'
+import type { Row, StoredMessage } from './file/rows.ts'
 import { Tail } from './file/tail.ts'
 import { completeRetention, type Retention } from './retention.ts'
 import { StoreError } from './store-error.ts'
@@ -104,13 +105,13 @@ interface FileStoreParts {
 export class FileStore implements Store {
   readonly supports: ReadonlySet<Capability> = new Set(['durable'])
   readonly epoch: string
-  readonly #engine: Engine
   readonly #history: Loaded['history']
   readonly #rows: Loaded['rows']
   readonly #log: Log
   readonly #journal: Journal
   readonly #now: () => number
   readonly #tail = new Tail()
+  readonly #rowCache: RowCache
   readonly #group: GroupCommit<Unplaced, Message>
   readonly #sweepTimer: NodeJS.Timeout
   #closed: Promise<void> | null = null
@@ -118,7 +119,7 @@ export class FileStore implements Store {
 
   constructor({ directory, engine, loaded, syncIntervalMs, log, now }: FileStoreParts) {
     this.epoch = loaded.sequence.epoch
-    this.#engine = engine
+    this.#rowCache = new RowCache(numbers => engine.read(numbers))
     this.#history = loaded.history
     this.#rows = loaded.rows
     this.#log = log
@@ -165,7 +166,7 @@ export class FileStore implements Store {
     const known = page.messages.map(({ seq }) => this.#tail.get(seq))
     const missing = page.messages.filter((_, at) => known[at] === undefined)
     const found = await this.#fetch(missing)
-    const messages = page.messages.map(({ seq, id }, at) => known[at] ?? toMessage(found.get(seq), id))
+    const messages = page.messages.map(({ seq, id, row }, at) => known[at] ?? found.get(row)?.get(seq, id))
     const end = messages.indexOf(undefined)
     const readable = messages.flatMap(message => message ?? [])
     if (end === -1) return { ...page, messages: readable }
@@ -177,12 +178,9 @@ export class FileStore implements Store {
     return last === undefined ? this.read(request) : { ...page, messages: before, seq: last.seq }
   }
 
-  async #fetch(messages: readonly StoredMessage[]): Promise<ReadonlyMap<number, Stored>> {
-    const numbers = [...new Set(messages.map(({ row }) => row.number))]
+  async #fetch(messages: readonly StoredMessage[]): Promise<ReadonlyMap<Row, RowMessages>> {
     try {
-      const rows = await this.#engine.read(numbers)
-      const records = [...rows.values()].flatMap(bytes => decodeRow(bytes).records)
-      return new Map(records.map(record => [record.seq, record]))
+      return await this.#rowCache.get(messages.map(({ row }) => row))
     } catch (cause) {
       this.#checkOpen('read history')
       throw new MsgbusError('MSGBUS_STORE', 'Cannot read history: the disk does not answer', { cause })
@@ -239,10 +237,4 @@ function cut(page: Page<StoredMessage>): Page<StoredMessage> {
   if (end === -1) return page
   const messages = page.messages.slice(0, end)
   return { ...page, messages, seq: messages.at(-1)?.seq ?? page.seq }
-}
-
-function toMessage(record: Stored | undefined, id: string): Message | undefined {
-  if (record === undefined) return undefined
-  const { seq, channel, time, ordinal, type, sender, body } = record
-  return { id, seq, channel, time, ordinal, type, sender, body }
 }

@@ -151,6 +151,8 @@ await t.test('the newest messages are read at once, older ones from disk', async
   t.ok(read(store, 0) instanceof Promise)
   t.notOk(read(store, 2) instanceof Promise)
   t.same(await bodies(store, 'a'), ['x', 'y', 'z'])
+  const [one, other] = await Promise.all([read(store, 0), read(store, 0)])
+  t.equal(one.messages[0], other.messages[0], 'who comes back together gets the same messages')
   const before = read(store, 0)
   await put(store, 'a', 'later')
   t.match(await before, { seq: 3 }, 'a page goes as far as it did when it was asked for')

@@ -41,6 +41,8 @@ const LAYERS: readonly Layer[] = [
     packages: [],
   },
   { name: 'log', places: ['src/log.ts'], imports: ['base'], packages: ['pino'] },
+  // What both sides of the wire do with files.
+  { name: 'folder', places: ['src/make-folder.ts'], imports: [], packages: [] },
   { name: 'codec', places: ['src/codec/'], imports: ['base', 'codec'], packages: [] },
   { name: 'sink', places: ['src/bus/sink.ts'], imports: ['base'], packages: [] },
   {
@@ -68,7 +70,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'file store',
     places: ['src/store/file.ts', 'src/store/file/'],
-    imports: ['base', 'log', 'store interface', 'memory store', 'file store'],
+    imports: ['base', 'log', 'folder', 'store interface', 'memory store', 'file store'],
     packages: ['classic-level'],
   },
   {
@@ -124,7 +126,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: 'commands',
     places: ['client/commands/'],
-    imports: ['base', 'codec', 'client', 'commands'],
+    imports: ['base', 'folder', 'codec', 'client', 'commands'],
     packages: ['mime-types'],
   },
   { name: 'chatdemo', places: ['chatdemo/'], imports: ['client', 'chatdemo'], packages: [] },

@@ -1,10 +1,11 @@
 // Messages as files of a directory, one each, under names that nobody else chooses. Overwrites nothing and follows no
 // link, whatever is published.
 
-import { mkdir, open, realpath, rm, stat } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { open, realpath, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { extension } from 'mime-types'
 import { parseCursor } from '../../src/cursor.ts'
+import { makeFolder } from '../../src/make-folder.ts'
 import type { ReceivedMessage } from '../index.ts'
 import { codeOf, CommandError, reasonOf } from './command-error.ts'
 import { quote } from './printable.ts'
@@ -71,26 +72,6 @@ export class MessageFolder {
       throw new CommandError(`Cannot save ${quote(name)}: ${reasonOf(error)}`, { cause: error })
     }
   }
-}
-
-// Node's own way to make what is above, too, goes on for ever below /proc.
-async function makeFolder(dir: string): Promise<void> {
-  try {
-    await mkdir(dir)
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST' && (await stat(dir)).isDirectory()) return
-    const above = dirname(resolve(dir))
-    if (codeOf(error) !== 'ENOENT' || (await isThere(above))) throw error
-    await makeFolder(above)
-    await makeFolder(dir)
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await stat(path).then(
-    () => true,
-    () => false,
-  )
 }
 
 function nameOf({ id, channel, type }: ReceivedMessage): { readonly stem: string; readonly end: string } {

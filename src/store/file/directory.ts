@@ -19,10 +19,11 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
+import { makeFolder } from '../../make-folder.ts'
 import { StoreError } from '../store-error.ts'
 
 const MARK = 'msgbus-store'
@@ -161,7 +162,7 @@ function removeSignature(path: string): void {
 }
 
 async function claim(path: string): Promise<void> {
-  await makeDirectory(path)
+  await makeFolder(path, 0o700)
   const names = await readdir(path)
   if (names.includes(MARK)) {
     const text = await readFile(join(path, MARK), 'latin1')
@@ -174,21 +175,8 @@ async function claim(path: string): Promise<void> {
     }
     await mark(path)
   }
-  await makeDirectory(join(path, 'messages'))
+  await makeFolder(join(path, 'messages'), 0o700)
   await syncFolder(path)
-}
-
-// With all above it. Node's own way goes round for ever where a folder takes no entries, as in /proc.
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o700 })
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') return
-    if (code !== 'ENOENT' || dirname(path) === path) throw error
-    await makeDirectory(dirname(path))
-    await mkdir(path, { mode: 0o700 })
-  }
 }
 
 // Whole or not at all: half a mark would make the directory look like somebody else's.

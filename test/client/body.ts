@@ -38,7 +38,7 @@ function open({ connect, url, options }: Bench, more: ClientOptions = {}): Clien
 }
 
 /** The next messages of a subscription. */
-async function take(subscription: Subscription, count: number): Promise<ReceivedMessage[]> {
+export async function take(subscription: Subscription, count: number): Promise<ReceivedMessage[]> {
   const iterator = subscription[Symbol.asyncIterator]()
   const messages: ReceivedMessage[] = []
   while (messages.length < count) {

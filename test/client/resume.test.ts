@@ -2,13 +2,8 @@
 // when it does not. The server's part is played word by word.
 
 import t, { type Test } from 'tap'
-import {
-  type ClientOptions,
-  connect,
-  type ReceivedMessage,
-  type SubscribeOptions,
-  type Subscription,
-} from '../../client/index.ts'
+import { type ClientOptions, connect, type SubscribeOptions, type Subscription } from '../../client/index.ts'
+import { take } from './body.ts'
 import { answer, part, RawServer, send, sendAndEnd, streamHead } from './raw-server.ts'
 import { hurryTimers } from './timers.ts'
 
@@ -24,17 +19,6 @@ function subscribe(
   const client = connect(server.url, clientOptions)
   t.teardown(client.close)
   return client.subscribe('a', options)
-}
-
-async function take(subscription: Subscription, count: number): Promise<ReceivedMessage[]> {
-  const iterator = subscription[Symbol.asyncIterator]()
-  const messages: ReceivedMessage[] = []
-  while (messages.length < count) {
-    const { done, value } = await iterator.next()
-    if (done === true) break
-    messages.push(value)
-  }
-  return messages
 }
 
 /** A stream with these messages that breaks off. */

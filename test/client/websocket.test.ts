@@ -4,30 +4,14 @@
 import { EventEmitter, once } from 'node:events'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import {
-  type Client,
-  type ClientOptions,
-  connect,
-  type ReceivedMessage,
-  type Subscription,
-} from '../../client/index.ts'
+import { type Client, type ClientOptions, connect } from '../../client/index.ts'
+import { take } from './body.ts'
 import { openSocketServer, type SocketServer } from './socket-server.ts'
 
 function open(t: Test, { url }: Pick<SocketServer, 'url'>, options: ClientOptions = {}): Client {
   const client = connect(url, { transport: 'websocket', WebSocket, minDelayMs: 1, maxDelayMs: 1, ...options })
   t.teardown(client.close)
   return client
-}
-
-async function take(subscription: Subscription, count: number): Promise<ReceivedMessage[]> {
-  const iterator = subscription[Symbol.asyncIterator]()
-  const messages: ReceivedMessage[] = []
-  while (messages.length < count) {
-    const { done, value } = await iterator.next()
-    if (done === true) break
-    messages.push(value)
-  }
-  return messages
 }
 
 function envelope(seq: number, body: string): string {

@@ -45,8 +45,7 @@ export function isMessageAfter(
   { time, ordinal }: { readonly time: number; readonly ordinal: number },
   moment: Moment,
 ): boolean {
-  const second = secondOf(time)
-  return second > moment.second || (second === moment.second && ordinal > moment.ordinal)
+  return isAfter({ second: secondOf(time), ordinal }, moment)
 }
 
 /** How a reader is told whether it goes on where it wanted to. */

@@ -17,7 +17,7 @@ import { Streams } from './http/streams.ts'
 import { describeFault, type Log, rationed, silentLog } from './log.ts'
 import { createConsole } from './protocols/console/console.ts'
 import { createHbpush } from './protocols/hbpush/hbpush.ts'
-import { DEFAULT_LOCATIONS, type HbpushLocation } from './protocols/hbpush/location.ts'
+import { DEFAULT_LOCATIONS, DEFAULT_STORE, type HbpushLocation } from './protocols/hbpush/location.ts'
 import { createNative } from './protocols/native/native.ts'
 import type { Store } from './store/store.ts'
 
@@ -74,7 +74,6 @@ export interface ListenOptions {
 }
 
 const CONSOLE_PREFIX = '/_/'
-const DEFAULT_STORE = 'default'
 
 /** Makes a server; it opens nothing until {@link Server.listen}. Misuse throws `TypeError` or `RangeError`. */
 export function createServer(options: ServerOptions = {}): Server {

@@ -27,13 +27,16 @@ export interface SubscriberLocation {
   readonly createsOnGet: boolean
 }
 
+/** Name of the store that all other protocols read. */
+export const DEFAULT_STORE = 'default'
+
 /** What is there unless it is told otherwise, as in hbpushd. */
 export const DEFAULT_LOCATIONS: readonly HbpushLocation[] = [
-  { kind: 'publisher', pattern: /^\/publisher\/(.+)$/, store: 'default', createsOnPost: true },
+  { kind: 'publisher', pattern: /^\/publisher\/(.+)$/, store: DEFAULT_STORE, createsOnPost: true },
   {
     kind: 'subscriber',
     pattern: /^\/subscriber\/(.+)$/,
-    store: 'default',
+    store: DEFAULT_STORE,
     isLong: true,
     createsOnGet: false,
   },

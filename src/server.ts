@@ -11,7 +11,7 @@ import { Dispatcher } from './http/dispatcher.ts'
 import { Gate } from './http/gate.ts'
 import { Intake } from './http/intake.ts'
 import { type Listener, openListener } from './http/listener.ts'
-import { Router } from './http/router.ts'
+import { type Mount, Router } from './http/router.ts'
 import { openStaticFiles } from './http/static-files.ts'
 import { Streams } from './http/streams.ts'
 import { describeFault, type Log, rationed, silentLog } from './log.ts'
@@ -127,7 +127,7 @@ export class Server {
     })
     const native = createNative({ ...settings, bus, intake: this.#intake, streams: this.#streams, log })
     const files = settings.rootDir === null ? null : this.#openFiles(settings.rootDir, log)
-    const prefixes = [{ prefix, handle: native.handle }]
+    const prefixes: Mount[] = [{ prefix, ...native }]
     if (settings.noConsole !== true) {
       const hasPassword = settings.password !== null
       const { handle } = createConsole({ bus, streams: this.#streams, prefix, hasPassword })
@@ -140,7 +140,7 @@ export class Server {
       closing: this.#streams.closing,
     })
     this.#mounts = new Router({ prefixes, patterns: [locations], files })
-    this.#nativeOnly = new Router({ prefixes: [{ prefix: '/', handle: native.handle }] })
+    this.#nativeOnly = new Router({ prefixes: [{ prefix: '/', ...native }] })
   }
 
   /**
@@ -172,6 +172,12 @@ export class Server {
       log: this.#log,
       handle: arrival => {
         this.#dispatcher.dispatch(router, arrival)
+      },
+      plain: {
+        resolve: (head, socket) => this.#dispatcher.plain(router, head, socket),
+        onRefused: (error, socket) => {
+          this.#dispatcher.noteRefusal(error, socket)
+        },
       },
     })
     this.#listeners.push(listener)

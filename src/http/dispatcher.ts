@@ -9,6 +9,8 @@ import type { ConnectionLimit } from './connection-limit.ts'
 import { type Exchange, hasBody } from './exchange.ts'
 import type { Arrival, Gate } from './gate.ts'
 import { Pipelines } from './pipelines.ts'
+import type { PlainPublish } from './plain-connection.ts'
+import type { PlainHead } from './plain-head.ts'
 import type { Router } from './router.ts'
 import type { Streams } from './streams.ts'
 
@@ -58,6 +60,33 @@ export class Dispatcher {
     })
   }
 
+  /**
+   * Finds where the bodies of plain publishes with this head go through the mounts of `router`; null for those that have to be
+   * dispatched, if only to be told what is wrong with them.
+   */
+  plain(router: Router, head: PlainHead, socket: Socket): PlainPublish | null {
+    const { gate, connections } = this.#options
+    if (connections.isSurplus(socket)) return null
+    try {
+      return gate.admitsPlain(head.host, socket.localAddress ?? '') ? router.plain(head, socket) : null
+    } catch {
+      // The same is found again there, and said.
+      return null
+    }
+  }
+
+  /** Writes into the log why something was not carried out. */
+  noteRefusal(error: unknown, { remoteAddress = '' }: Socket, host = '', origin = ''): void {
+    const { log } = this.#options
+    if (error instanceof MsgbusError) {
+      // With what an operator needs who has to add a name or an origin; never with credentials.
+      log.write('info', 'http.refused', { peer: remoteAddress, code: error.code, host, origin })
+    } else {
+      // A fault of ours: told to the operator in full, to the peer only as such.
+      log.write('error', 'http.fault', { error: describeFault(error) })
+    }
+  }
+
   #serve(router: Router, arrival: Arrival): void {
     const { gate, streams, connections, log } = this.#options
     const { socket } = arrival.req
@@ -85,17 +114,9 @@ export class Dispatcher {
   }
 
   #refuse(exchange: Exchange, error: unknown): void {
-    const { log } = this.#options
     const { socket, headers } = exchange.req
-    if (error instanceof MsgbusError) {
-      // With what an operator needs who has to add a name or an origin; never with credentials.
-      const { host = '', origin = '' } = headers
-      log.write('info', 'http.refused', { peer: socket.remoteAddress ?? '', code: error.code, host, origin })
-      exchange.refuse(error)
-      return
-    }
-    // A fault of ours: told to the operator in full, to the peer only as such.
-    log.write('error', 'http.fault', { error: describeFault(error) })
-    exchange.fail()
+    this.noteRefusal(error, socket, headers.host, headers.origin)
+    if (error instanceof MsgbusError) exchange.refuse(error)
+    else exchange.fail()
   }
 }

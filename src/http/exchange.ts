@@ -21,7 +21,11 @@ const COMMON_HEADERS = [
   'X-Accel-Buffering',
   'no',
 ]
-const CLOSED_HEADERS = [...POLICY, ...COMMON_HEADERS, 'Cross-Origin-Resource-Policy', 'same-origin']
+/** Headers of every answer to somebody who is no page of another origin, name and value in turn. */
+export const CLOSED_HEADERS = [...POLICY, ...COMMON_HEADERS, 'Cross-Origin-Resource-Policy', 'same-origin']
+
+/** All that a peer is told about a fault of ours. */
+export const FAULT_TEXT = 'The server failed to serve this request'
 
 /** For the Allow header: what can be done with a channel. */
 export const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, OPTIONS'
@@ -125,7 +129,7 @@ export class Exchange {
 
   /** Answers that something went wrong here, without saying what, and closes the connection. */
   fail(): void {
-    this.#answerLast(500, [], 'The server failed to serve this request')
+    this.#answerLast(500, [], FAULT_TEXT)
   }
 
   #answerLast(status: number, headers: readonly string[], text: string): void {
@@ -144,7 +148,8 @@ export function retryAfter(): string {
   return `${5 + Math.floor(Math.random() * 11)}`
 }
 
-function headersOf(code: MsgbusError['code']): readonly string[] {
+/** Headers that the answer to a mistake carries, name and value in turn. */
+export function headersOf(code: MsgbusError['code']): readonly string[] {
   switch (code) {
     case 'MSGBUS_BUSY':
     case 'MSGBUS_CLOSED':

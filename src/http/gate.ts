@@ -37,11 +37,13 @@ export class Gate {
   readonly #hosts: HostList
   readonly #origins: OriginRule
   readonly #password: PasswordRule
+  readonly #asksEverybody: boolean
 
   constructor({ allowedHosts, allowedOrigins, password }: GateOptions) {
     this.#hosts = new HostList(allowedHosts)
     this.#origins = new OriginRule(allowedOrigins)
     this.#password = new PasswordRule(password)
+    this.#asksEverybody = password !== null || allowedOrigins.length > 0
   }
 
   /** Makes an exchange of a request. With a refusal it is good for answering only. */
@@ -59,6 +61,16 @@ export class Gate {
       const exchange = new Exchange({ ...common, target: ROOT, credentials: null, corsHeaders })
       return { exchange, refusal: { error } }
     }
+  }
+
+  /**
+   * True for a publish without credentials and without any word of where it comes from, if nobody is asked for one and its answer
+   * is the same for all.
+   * @throws {MsgbusError} `MSGBUS_HOST`.
+   */
+  admitsPlain(host: string, localAddress: string): boolean {
+    this.#hosts.check(host, localAddress)
+    return !this.#asksEverybody
   }
 
   #check(req: IncomingMessage): Target {

@@ -1,5 +1,6 @@
-// One address and port, plain or TLS: accepts connections, and gives each to HTTP once it says something. What begins like
-// a GET comes on a carrier, from which a stream can take it; everything else is read without a detour.
+// One address and port, plain or TLS: accepts connections, and gives each to who reads it once it says something. What begins
+// like a GET goes to HTTP on a carrier, from which a stream can take it; what begins like a POST, to a reader of plain publishes,
+// which leaves to HTTP what it is not made for; everything else to HTTP without a detour.
 
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type SecureContextOptions, Server as TlsServer } from 'node:tls'
@@ -7,8 +8,10 @@ import { describeFault, type Log } from '../log.ts'
 import { Carrier } from './carrier.ts'
 import type { ConnectionLimit } from './connection-limit.ts'
 import { Handshakes } from './handshakes.ts'
+import { DateLine } from './answer-text.ts'
 import { HttpReader, type HttpReaderOptions } from './http-reader.ts'
 import { OpenConnections } from './open-connections.ts'
+import { PlainConnection, type PlainConnectionOptions } from './plain-connection.ts'
 import { refuseConnection, timeoutRefusal } from './refusal.ts'
 import { SilentConnections } from './silent-connections.ts'
 
@@ -17,6 +20,8 @@ const ACCEPT_BACKLOG = 4_096
 const TCP_KEEP_ALIVE_MS = 30_000
 // No other method begins like that.
 const FIRST_BYTE_OF_GET = 0x47
+// Others do.
+const FIRST_BYTE_OF_POST = 0x50
 
 export interface ListenerOptions extends HttpReaderOptions {
   readonly address: string
@@ -25,6 +30,7 @@ export interface ListenerOptions extends HttpReaderOptions {
   /** PEM text with certificate and key; null for plain HTTP. */
   readonly pem: string | null
   readonly connections: ConnectionLimit
+  readonly plain: Pick<PlainConnectionOptions, 'resolve' | 'onRefused'>
   readonly log: Log
 }
 
@@ -48,10 +54,24 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   await listen(server, options)
   const open = new OpenConnections()
   const http = new HttpReader(options, open)
+  const readHttp = (socket: Socket, firstByte: number): void => {
+    http.read(firstByte === FIRST_BYTE_OF_GET ? new Carrier(socket) : socket)
+  }
+  const plain = new Set<PlainConnection>()
+  const date = new DateLine()
+  const plainOptions = {
+    ...options,
+    ...options.plain,
+    handOver: readHttp,
+    onLeave: (connection: PlainConnection) => {
+      plain.delete(connection)
+    },
+  }
   const silent = new SilentConnections({
     timeoutMs: options.headersTimeoutMs,
     onByte: (socket, byte) => {
-      http.read(byte === FIRST_BYTE_OF_GET ? new Carrier(socket) : socket)
+      if (byte === FIRST_BYTE_OF_POST) plain.add(new PlainConnection(socket, date, plainOptions))
+      else readHttp(socket, byte)
     },
     onTimeout: socket => {
       refuseConnection(socket, null, timeoutRefusal())
@@ -85,6 +105,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
       server.close()
       http.close()
       silent.close()
+      for (const connection of plain) connection.close()
       handshakes?.close()
       open.close()
       return closed

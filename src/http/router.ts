@@ -2,8 +2,11 @@
 // to the document root. The protocol is chosen by address alone, never by looking at what was sent.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { MsgbusError } from '../errors.ts'
 import { ALLOWED_METHODS, type Exchange } from './exchange.ts'
+import type { PlainPublish } from './plain-connection.ts'
+import type { PlainHead } from './plain-head.ts'
 
 /** Everything below a URL prefix. */
 export interface Mount {
@@ -11,6 +14,12 @@ export interface Mount {
   readonly prefix: string
   /** @param rest What follows the prefix in the path. */
   handle(exchange: Exchange, rest: string): Promise<void>
+  /**
+   * Finds where the bodies of plain publishes with this head go; null for a head that has to come as an exchange.
+   * @param rest As for `handle`.
+   * @throws {MsgbusError} for whatever an exchange would be refused for.
+   */
+  plain?(head: PlainHead, rest: string, socket: Socket): PlainPublish | null
 }
 
 /** Whatever says itself that it is its own. */
@@ -55,14 +64,22 @@ export class Router {
       return
     }
     const { path } = exchange.target
-    for (const mount of this.#mounts) {
-      if (path.startsWith(mount.prefix)) return mount.handle(exchange, path.slice(mount.prefix.length))
-    }
-    for (const mount of this.#patterns) {
-      const serve = mount.match(path)
+    const mount = this.#mountOf(path)
+    if (mount !== undefined) return mount.handle(exchange, path.slice(mount.prefix.length))
+    for (const pattern of this.#patterns) {
+      const serve = pattern.match(path)
       if (serve !== null) return serve(exchange)
     }
     if (this.#files === null) throw new MsgbusError('MSGBUS_NOT_FOUND', 'There is nothing at this address')
     this.#files(exchange.req, exchange.res)
+  }
+  /** Finds where plain publishes go, see {@link Mount.plain}. */
+  plain(head: PlainHead, socket: Socket): PlainPublish | null {
+    const mount = this.#mountOf(head.path)
+    return mount?.plain?.(head, head.path.slice(mount.prefix.length), socket) ?? null
+  }
+
+  #mountOf(path: string): Mount | undefined {
+    return this.#mounts.find(({ prefix }) => path.startsWith(prefix))
   }
 }

@@ -1,9 +1,13 @@
 // Publishing: from a request to drafts for the bus. A plain body is one message; forms and multipart bodies are taken
 // apart in files of their own.
 
+import type { Socket } from 'node:net'
 import type { Bus } from '../../bus/bus.ts'
 import { MsgbusError } from '../../errors.ts'
+import { BodyMemory } from '../../codec/body-memory.ts'
 import type { Exchange } from '../../http/exchange.ts'
+import type { PlainPublish } from '../../http/plain-connection.ts'
+import type { PlainHead } from '../../http/plain-head.ts'
 import { checkEncoding } from '../../http/wire-rules.ts'
 import type { Message } from '../../message.ts'
 import { readForm } from './form.ts'
@@ -15,6 +19,7 @@ import { logPublish, peerOf } from '../publish-log.ts'
 export class Publisher {
   readonly #options: NativeOptions
   readonly #bus: Bus
+  readonly #memory = new BodyMemory()
 
   constructor(options: NativeOptions) {
     this.#options = options
@@ -29,13 +34,32 @@ export class Publisher {
     const { headers } = exchange.req
     checkEncoding(exchange.req)
     const type = headers['content-type'] ?? ''
-    const essence = /^[^;\s]*/.exec(type)?.[0].toLowerCase() ?? ''
+    const essence = essenceOf(type)
     if (essence === 'multipart/form-data') {
       await this.#publishForm(exchange, decodePlainChannel(rest))
     } else if (isPartStream(essence, exchange)) {
       await this.#publishParts(exchange, rest, type)
     } else {
       await this.#publishBody(exchange, decodePlainChannel(rest), type)
+    }
+  }
+
+  /**
+   * Finds where the bodies of plain publishes with this head go; null for what may be several messages or too large.
+   * @throws {MsgbusError} as `publish`.
+   */
+  plain({ type, bodyByteCount }: PlainHead, rest: string, socket: Socket): PlainPublish | null {
+    const { maxBodyBytes, log } = this.#options
+    if (essenceOf(type).startsWith('multipart/') || bodyByteCount > maxBodyBytes) return null
+    const channel = decodePlainChannel(rest)
+    const noted = (message: Message): string => {
+      if (log.isEnabled('trace')) logPublish(log, { peer: socket.remoteAddress ?? '', user: null }, message)
+      return message.id
+    }
+    return (bytes, from, end) => {
+      const body = this.#memory.copy(bytes, from, end)
+      const message = this.#bus.publish({ channel, type, sender: null, body })
+      return message instanceof Promise ? message.then(noted) : noted(message)
     }
   }
 
@@ -82,6 +106,10 @@ export class Publisher {
 }
 
 const NO_BYTES = new Uint8Array(0)
+
+function essenceOf(type: string): string {
+  return /^[^;\s]*/.exec(type)?.[0].toLowerCase() ?? ''
+}
 
 // A request that names no type is refused, but for a chunked one: ffmpeg and curl send a stream of parts without a
 // word, and the parts name their types themselves.

@@ -1,0 +1,47 @@
+// Writes whole answers of HTTP/1.1 as text, for requests that Node's HTTP server never saw. In the same words and in the same
+// order: no answer shows who wrote it.
+
+import { STATUS_CODES } from 'node:http'
+import { MsgbusError } from '../errors.ts'
+import { statusOf } from '../statuses.ts'
+import { CLOSED_HEADERS, FAULT_TEXT, headersOf } from './exchange.ts'
+
+/** Says what time it is, put together once a second. */
+export class DateLine {
+  #second = 0
+  #text = ''
+
+  /** With its line end. */
+  get text(): string {
+    const second = Math.floor(Date.now() / 1000)
+    if (second !== this.#second) {
+      this.#second = second
+      this.#text = `Date: ${new Date(second * 1000).toUTCString()}\r\n`
+    }
+    return this.#text
+  }
+}
+
+/** How every answer begins that is not for a page of another origin. */
+export function openingText(status: number): string {
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${headerLines(CLOSED_HEADERS)}`
+}
+
+/** The answer to what was not carried out, and the last one on its connection. */
+export function refusalText(error: unknown, date: DateLine): string {
+  const isMistake = error instanceof MsgbusError
+  const status = isMistake ? statusOf(error.code) : 500
+  const body = isMistake ? `${error.code}: ${error.message}\n` : `${FAULT_TEXT}\n`
+  const headers = [
+    ...(isMistake ? headersOf(error.code) : []),
+    ...['Connection', 'close', 'Content-Type', 'text/plain; charset=utf-8'],
+    ...['Content-Length', `${Buffer.byteLength(body)}`],
+  ]
+  return `${openingText(status)}${headerLines(headers)}${date.text}\r\n${body}`
+}
+
+function headerLines(headers: readonly string[]): string {
+  let text = ''
+  for (let at = 0; at < headers.length; at += 2) text += `${headers[at]}: ${headers[at + 1]}\r\n`
+  return text
+}

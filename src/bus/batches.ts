@@ -33,9 +33,20 @@ function toBatch(messages: readonly Message[], frames: readonly Uint8Array[]): B
   const [first = NOTHING] = frames
   return {
     messages,
-    bytes: frames.length === 1 ? first : Buffer.concat(frames),
+    bytes: frames.length === 1 ? first : inOnePiece(first, frames),
     firstByteCount: first.length,
   }
+}
+
+// Encoders put what they encode side by side: then there is nothing to copy.
+function inOnePiece(first: Uint8Array, frames: readonly Uint8Array[]): Uint8Array {
+  const { buffer, byteOffset } = first
+  let end = byteOffset
+  for (const frame of frames) {
+    if (frame.buffer !== buffer || frame.byteOffset !== end) return Buffer.concat(frames)
+    end += frame.length
+  }
+  return Buffer.from(buffer, byteOffset, end - byteOffset)
 }
 
 const NOTHING = new Uint8Array(0)

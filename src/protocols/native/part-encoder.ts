@@ -3,12 +3,14 @@
 
 import type { Encoder } from '../../bus/sink.ts'
 import type { StreamFormat } from '../../codec/stream-format.ts'
-import { assemble } from '../../http/chunk.ts'
+import { PartRow } from '../../http/part-row.ts'
 import type { Message } from '../../message.ts'
 
-// What is encoded is remembered for at least so many bytes of others, and for no more than twice as many: a store may
-// keep a message for long, and its bytes in every form would be several times what it was allowed.
+// What is encoded is remembered for at least so much of others, and for no more than twice as much: a store may keep a message for
+// long, and its bytes in every form would be several times what it was allowed. Few enough to die young: a collector
+// that has to move them all takes more time than to encode them.
 const GENERATION_BYTES = 2 * 1024 * 1024
+const GENERATION_COUNT = 1_000
 
 export interface PartEncoderOptions {
   readonly format: StreamFormat
@@ -19,12 +21,15 @@ export interface PartEncoderOptions {
 
 export class PartEncoder implements Encoder {
   readonly #options: PartEncoderOptions
-  #young = new WeakMap<Message, Uint8Array | null>()
-  #old = new WeakMap<Message, Uint8Array | null>()
+  readonly #row: PartRow
+  // By their numbers: weak maps of messages cost the collector more than what they would let go of.
+  #young = new Map<number, Uint8Array | null>()
+  #old = new Map<number, Uint8Array | null>()
   #youngBytes = 0
 
   constructor(options: PartEncoderOptions) {
     this.#options = options
+    this.#row = new PartRow(options.format.tail, options.isChunked)
   }
 
   get format(): StreamFormat {
@@ -33,27 +38,27 @@ export class PartEncoder implements Encoder {
 
   encode(message: Message, skippedCount: number): Uint8Array | null {
     if (skippedCount > 0) return this.#encode(message, skippedCount)
-    let known = this.#young.get(message)
-    if (known === undefined) known = this.#old.get(message)
+    let known = this.#young.get(message.seq)
+    if (known === undefined) known = this.#old.get(message.seq)
     if (known !== undefined) return known
     const bytes = this.#encode(message, 0)
-    this.#remember(message, bytes)
+    this.#remember(message.seq, bytes)
     return bytes
   }
 
-  #remember(message: Message, bytes: Uint8Array | null): void {
-    if (this.#youngBytes > GENERATION_BYTES) {
+  #remember(seq: number, bytes: Uint8Array | null): void {
+    if (this.#youngBytes > GENERATION_BYTES || this.#young.size === GENERATION_COUNT) {
       this.#old = this.#young
-      this.#young = new WeakMap()
+      this.#young = new Map()
       this.#youngBytes = 0
     }
-    this.#young.set(message, bytes)
+    this.#young.set(seq, bytes)
     this.#youngBytes += bytes?.length ?? 0
   }
 
   #encode(message: Message, skippedCount: number): Uint8Array | null {
-    const { format, isWide, isChunked } = this.#options
+    const { format, isWide } = this.#options
     const part = format.part(message, { isWide, skippedCount })
-    return part === null ? null : assemble({ ...part, tail: format.tail }, isChunked)
+    return part === null ? null : this.#row.add(part.head, part.body)
   }
 }

@@ -1,0 +1,43 @@
+// Puts parts of one format into memory, one behind the other, each as one HTTP chunk or as it is (see `chunk.ts`). Parts that were
+// made one after the other so lie side by side, and nothing has to be copied to write them at once.
+
+// Longer parts have memory of their own: one that is kept keeps its block.
+const MAX_SHARED_BYTES = 16 * 1024
+const BLOCK_BYTES = 64 * 1024
+
+export class PartRow {
+  readonly #isChunked: boolean
+  readonly #tailByteCount: number
+  readonly #end: Buffer
+  #block = Buffer.alloc(0)
+  #usedBytes = 0
+
+  /** @param tail ASCII; ends every part. */
+  constructor(tail: string, isChunked: boolean) {
+    this.#isChunked = isChunked
+    this.#tailByteCount = tail.length
+    this.#end = Buffer.from(isChunked ? `${tail}\r\n` : tail, 'latin1')
+  }
+
+  /** @param head ASCII. */
+  add(head: string, body: Uint8Array): Buffer {
+    const byteCount = head.length + body.length + this.#tailByteCount
+    const start = this.#isChunked ? `${byteCount.toString(16)}\r\n${head}` : head
+    const part = this.#take(start.length + body.length + this.#end.length)
+    part.write(start, 0, 'latin1')
+    part.set(body, start.length)
+    part.set(this.#end, start.length + body.length)
+    return part
+  }
+
+  #take(byteCount: number): Buffer {
+    if (byteCount > MAX_SHARED_BYTES) return Buffer.allocUnsafeSlow(byteCount)
+    if (this.#usedBytes + byteCount > this.#block.length) {
+      this.#block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
+      this.#usedBytes = 0
+    }
+    const from = this.#usedBytes
+    this.#usedBytes += byteCount
+    return this.#block.subarray(from, this.#usedBytes)
+  }
+}

@@ -40,6 +40,12 @@ export function isAfter({ second, ordinal }: Moment, other: Moment): boolean {
   return second > other.second || (second === other.second && ordinal > other.ordinal)
 }
 
+/** The later one of two moments. */
+export function later(one: Moment, other: Moment): Moment {
+  const { second, ordinal } = isAfter(one, other) ? one : other
+  return { second, ordinal }
+}
+
 /** True for a message that comes after a moment of its channel. */
 export function isMessageAfter(
   { time, ordinal }: { readonly time: number; readonly ordinal: number },

@@ -1,7 +1,7 @@
 // The history of one channel in memory, oldest first, and how much of its past is gone. It decides nothing about what is to
 // go or to be forgotten.
 
-import { isAfter, isMessageAfter, type Moment, secondOf } from '../cursor.ts'
+import { isAfter, isMessageAfter, later, type Moment, secondOf } from '../cursor.ts'
 import type { Message } from '../message.ts'
 import { Queue } from './queue.ts'
 import type { ChannelRetention } from './retention.ts'
@@ -20,8 +20,17 @@ export interface Gone extends Moment {
 /** Before everything. */
 export const NOT_GONE: Gone = { seq: 0, mark: 0, second: 0, ordinal: -1 }
 
-/** The message of a channel that the next one has to come behind. */
+/** The message of a channel that the next one has to come behind, kept or not. */
 export type Last = Pick<Message, 'seq' | 'time' | 'ordinal'>
+
+/** What is known of both: the later place, which is gone since the later mark. */
+export function laterGone(one: Gone, other: Gone): Gone {
+  return {
+    ...later(one, other),
+    seq: Math.max(one.seq, other.seq),
+    mark: Math.max(one.mark, other.mark),
+  }
+}
 
 /** Time of the message behind another one of its channel: that of the clock, unless it was set back. */
 export function timeBehind(last: Last, nowMs: number): number {
@@ -44,18 +53,19 @@ export class ChannelLog<Kept extends KeptMessage = Message> {
   readonly #kept = new Queue<Kept>()
   // To count exactly what a reader missed, the numbers of messages are kept longer than the messages.
   readonly #gone = new Queue<Gone>()
-  #newestForgotten = NOT_GONE
+  #newestForgotten: Gone
   // Changed in place: there is one per publish.
   readonly #last: { seq: number; time: number; ordinal: number }
   #costBytes = 0
   #messageCount = 0
   #byteCount = 0
 
-  /** @param floor What its first message has to come behind, because it may have had others that nobody remembers. */
-  constructor(name: string, limits: ChannelRetention, floor: Moment = NOT_GONE) {
+  /** @param floor Up to here it may have had messages that nobody remembers: its first one comes behind. */
+  constructor(name: string, limits: ChannelRetention, floor: Gone = NOT_GONE) {
     this.name = name
     this.limits = limits
-    this.#last = { seq: 0, time: floor.second * 1000, ordinal: floor.ordinal }
+    this.#newestForgotten = floor
+    this.#last = { seq: floor.seq, time: floor.second * 1000, ordinal: floor.ordinal }
   }
 
   get keptCount(): number {
@@ -87,11 +97,14 @@ export class ChannelLog<Kept extends KeptMessage = Message> {
     return this.#gone.length
   }
 
-  get newestGone(): Gone {
-    return this.#gone.at(this.#gone.length - 1) ?? this.#newestForgotten
+  /** All of it that is gone, in one: nothing of the channel that is not kept is behind this. */
+  get allGone(): Gone {
+    const { seq, time, ordinal } = this.#last
+    const { mark } = this.#gone.at(this.#gone.length - 1) ?? NOT_GONE
+    return laterGone({ seq, mark, second: secondOf(time), ordinal }, this.#newestForgotten)
   }
 
-  /** The last message, kept or not. */
+  /** The last message, kept or not, or the place behind which the first one has to come. */
   get latest(): Last {
     return this.#last
   }
@@ -121,15 +134,25 @@ export class ChannelLog<Kept extends KeptMessage = Message> {
     this.#newestForgotten = this.#gone.shift() ?? this.#newestForgotten
   }
 
-  /** Says that an unknown number of messages up to this one, which was not after `moment`, has gone long ago. */
-  forgetTo(seq: number, moment: Moment): void {
-    const before = this.#newestForgotten
-    const { second, ordinal } = isAfter(moment, before) ? moment : before
-    this.#newestForgotten = {
-      ...{ second, ordinal },
-      seq: Math.max(seq, before.seq),
-      mark: Math.max(1, before.mark),
+  /** Says that an unknown number of messages up to this one has gone. */
+  forgetTo(gone: Gone): void {
+    this.#newestForgotten = laterGone(gone, this.#newestForgotten)
+  }
+
+  /**
+   * Says that it went on up to here behind what was pushed, and that nobody knows how many of these messages have gone.
+   * @returns False if it is known to go on for as long or longer.
+   */
+  endAt({ seq, time, ordinal }: Last, mark: number): boolean {
+    const last = this.#last
+    if (seq <= last.seq) return false
+    this.forgetTo({ seq, mark, second: secondOf(time), ordinal })
+    if (isMessageAfter({ time, ordinal }, { second: secondOf(last.time), ordinal: last.ordinal })) {
+      last.time = Math.max(time, last.time)
+      last.ordinal = ordinal
     }
+    last.seq = seq
+    return true
   }
 
   /** Takes out a message that cannot be given to anybody. Whoever does so remembers it. */

@@ -4,7 +4,7 @@
 
 import { isAfter, type Moment, secondOf } from '../cursor.ts'
 import { isTree, matchesChannel } from '../matcher.ts'
-import { ChannelLog, costOf, type Gone, type Last, NOT_GONE } from './channel-log.ts'
+import { ChannelLog, costOf, type Gone, type Last, laterGone, NOT_GONE } from './channel-log.ts'
 import { DueQueue } from './due-queue.ts'
 import { Queue } from './queue.ts'
 import { type ChannelRetention, limitsByChannel, type Retention } from './retention.ts'
@@ -33,14 +33,14 @@ export interface HistoryOptions<Kept extends KeptMessage> {
   readonly now: () => number
   /** Called for each message that goes. */
   readonly onGone?: (message: Kept) => void
+  /** Called whenever the last message of a channel is one that is not kept. */
+  readonly onEnded?: (log: ChannelLog<Kept>) => void
+  /** Called when nothing is known about a channel any more. */
+  readonly onForgotten?: (channel: string) => void
 }
 
-/** Up to where there were messages of channels of which nothing is kept: by number, and by the clock. */
-export interface Emptied {
-  seq: number
-  second: number
-  ordinal: number
-}
+/** Up to where there were messages of channels that nobody remembers: by number, and by the clock. */
+export type Forgotten = Omit<Gone, 'mark'>
 
 /** A message that went out of its turn. */
 interface Lost extends Gone {
@@ -63,9 +63,8 @@ export class History<Kept extends KeptMessage> {
   #staleBytes = 0
   #goneCount = 0
   #rememberedCount = 0
-  // Of channels that were forgotten altogether.
-  #newestForgotten = NOT_GONE
-  readonly #emptied: Emptied = { seq: 0, second: 0, ordinal: -1 }
+  // Of channels without a log. A channel that has one knows what of it is gone.
+  #floor = NOT_GONE
   #lastSeq = 0
 
   constructor(options: HistoryOptions<Kept>) {
@@ -83,15 +82,15 @@ export class History<Kept extends KeptMessage> {
     return this.#costBytes
   }
 
-  /** Up to here there may have been messages of channels of which nothing is kept. */
-  get emptied(): Emptied {
-    const { seq } = this.#newestForgotten
-    return { ...later(this.#emptied, this.#newestForgotten), seq: Math.max(seq, this.#emptied.seq) }
+  /** Up to here there may have been messages of channels that nobody remembers. */
+  get forgotten(): Forgotten {
+    const { seq, second, ordinal } = this.#floor
+    return { seq, second, ordinal }
   }
 
   /** Takes the next message, and lets go of what is too much then. */
   push(message: Kept): void {
-    const log = this.#logs.get(message.channel) ?? this.#openLog(message.channel)
+    const log = this.#logs.get(message.channel) ?? this.#openLog(message.channel, this.#floor)
     const isFirst = log.keptCount === 0
     const { maxCount, maxBytes, maxAgeMs } = log.limits
     this.#lastSeq = message.seq
@@ -106,29 +105,54 @@ export class History<Kept extends KeptMessage> {
 
   /**
    * Takes the next message of an earlier life of the store.
-   * @param previousSeq Of the message before it on its channel, 0 for none. Whatever is not there is gone, nobody knows
-   *   how much.
+   * @param previousSeq What `lastOf` its channel gave for it. Whatever is not there is gone, nobody knows how much.
    */
   restore(message: Kept, previousSeq: number): void {
-    const log = this.#logs.get(message.channel) ?? this.#openLog(message.channel)
+    const log = this.#restoreLog(message.channel)
     if (log.latest.seq !== previousSeq) {
-      this.#goneCount = Math.max(this.#goneCount, 1)
-      log.forgetTo(previousSeq, momentBefore(message))
+      log.forgetTo({ ...momentBefore(message), seq: previousSeq, mark: this.#markBefore() })
     }
     this.push(message)
   }
 
-  /** Goes on behind this number. Whatever was before it on channels that are not known is gone, nobody knows how much. */
-  resume(lastSeq: number, emptied: Emptied): void {
-    this.#lastSeq = Math.max(this.#lastSeq, lastSeq)
-    if (emptied.seq === 0) return
-    this.#goneCount = Math.max(this.#goneCount, 1)
-    this.#forget({ ...emptied, mark: this.#goneCount })
+  /** Takes what was the last message of a channel in an earlier life of the store and is not kept. Behind all that is. */
+  restoreEnd(channel: string, end: Last): void {
+    this.#restoreLog(channel).endAt(end, this.#markBefore())
   }
 
-  #openLog(channel: string): ChannelLog<Kept> {
+  /** Goes on behind this number, and behind what nobody remembered in an earlier life. */
+  resume(lastSeq: number, forgotten: Forgotten): void {
+    this.#lastSeq = Math.max(this.#lastSeq, lastSeq)
+    if (isAfter(forgotten, NOT_GONE)) this.#forget({ ...forgotten, mark: this.#markBefore() })
+  }
+
+  /** Says that up to this number anything may have gone, of any channel, that nothing which came later tells of. */
+  doubt(seq: number): void {
+    if (seq === 0) return
+    const seconds = [...this.#logs.values()].map(({ latest }) => secondOf(latest.time))
+    const newest = seconds.reduce((one, other) => Math.max(one, other), this.#floor.second)
+    // When it came is not known either: before the next second.
+    const second = Math.max(newest, secondOf(this.#options.now())) + 1
+    const end = { seq, time: second * 1000, ordinal: -1 }
+    const mark = this.#markBefore()
+    for (const log of this.#logs.values()) if (log.endAt(end, mark)) this.#options.onEnded?.(log)
+    this.#forget({ seq, mark, second, ordinal: -1 })
+  }
+
+  // Of what went before anybody could ask.
+  #markBefore(): number {
+    this.#goneCount = Math.max(this.#goneCount, 1)
+    return 1
+  }
+
+  // What it had before, it says itself.
+  #restoreLog(channel: string): ChannelLog<Kept> {
+    return this.#logs.get(channel) ?? this.#openLog(channel, NOT_GONE)
+  }
+
+  #openLog(channel: string, floor: Gone): ChannelLog<Kept> {
     if (this.#logs.size >= MAX_CHANNELS) this.#forgetChannel()
-    const log = new ChannelLog<Kept>(channel, this.#limitsOf(channel), this.#newestForgotten)
+    const log = new ChannelLog<Kept>(channel, this.#limitsOf(channel), floor)
     this.#logs.set(channel, log)
     return log
   }
@@ -145,7 +169,8 @@ export class History<Kept extends KeptMessage> {
     this.#logs.delete(chosen.name)
     this.#expiry.delete(chosen)
     this.#rememberedCount -= chosen.rememberedCount
-    this.#forget(chosen.newestGone)
+    this.#forget(chosen.allGone)
+    this.#options.onForgotten?.(chosen.name)
   }
 
   #drop(log: ChannelLog<Kept>): void {
@@ -157,22 +182,12 @@ export class History<Kept extends KeptMessage> {
       log.forget()
       this.#rememberedCount--
     }
-    if (log.keptCount === 0) this.#noteEmptied(log.latest)
+    if (log.keptCount === 0) this.#options.onEnded?.(log)
     this.#staleBytes += costOf(message)
     if (this.#staleBytes > Math.max(MIN_STALE_BYTES, this.#costBytes / STALE_PART)) {
       this.#all.keepOnly(kept => this.holds(kept))
       this.#staleBytes = 0
     }
-  }
-
-  // Changed in place: where nothing is kept there is one per publish.
-  #noteEmptied({ seq, time, ordinal }: Last): void {
-    const emptied = this.#emptied
-    const second = secondOf(time)
-    if (seq > emptied.seq) emptied.seq = seq
-    if (second < emptied.second) return
-    emptied.ordinal = second > emptied.second ? ordinal : Math.max(ordinal, emptied.ordinal)
-    emptied.second = second
   }
 
   #noteGone(message: Kept): void {
@@ -188,22 +203,25 @@ export class History<Kept extends KeptMessage> {
    */
   lose(message: Kept): boolean {
     const { seq, channel, time, ordinal } = message
-    if (this.#logs.get(channel)?.remove(seq) === undefined) return false
+    const log = this.#logs.get(channel)
+    if (log?.remove(seq) === undefined) return false
     this.#all.keepOnly(kept => kept !== message)
     this.#noteGone(message)
     this.#lost.push({ seq, channel, mark: this.#goneCount, second: secondOf(time), ordinal })
+    if (seq === log.latest.seq) this.#options.onEnded?.(log)
     const forgotten = this.#lost.length > MAX_REMEMBERED ? this.#lost.shift() : undefined
-    if (forgotten !== undefined) this.#forget(forgotten)
+    if (forgotten !== undefined) this.#forgetLost(forgotten)
     return true
   }
 
+  #forgetLost(lost: Lost): void {
+    const log = this.#logs.get(lost.channel)
+    if (log === undefined) this.#forget(lost)
+    else log.forgetTo(lost)
+  }
+
   #forget(gone: Gone): void {
-    const before = this.#newestForgotten
-    this.#newestForgotten = {
-      ...later(gone, before),
-      seq: Math.max(gone.seq, before.seq),
-      mark: Math.max(gone.mark, before.mark),
-    }
+    this.#floor = laterGone(gone, this.#floor)
   }
 
   /** Lets go of what is too old, and of the oldest while there is too much. */
@@ -243,12 +261,12 @@ export class History<Kept extends KeptMessage> {
     return this.#logs.get(channel)?.holds({ seq }) === true
   }
 
-  /** What the next message of a channel has to come behind; its number is 0 if nothing is known about the channel. */
+  /** What the next message of a channel has to come behind. Its number is 0 only if the channel never had one. */
   lastOf(channel: string): Last {
     const log = this.#logs.get(channel)
     if (log !== undefined) return log.latest
-    const { second, ordinal } = this.#newestForgotten
-    return { seq: 0, time: second * 1000, ordinal }
+    const { seq, second, ordinal } = this.#floor
+    return { seq, time: second * 1000, ordinal }
   }
 
   /**
@@ -285,7 +303,7 @@ export class History<Kept extends KeptMessage> {
   /** Messages of these paths behind `seq` that have gone since `mark`; null when that is not known any more. */
   missedCount(paths: readonly string[], seq: number, mark: number): number | null {
     if (mark === this.#goneCount) return 0
-    if (this.#newestForgotten.seq > seq && this.#newestForgotten.mark > mark) return null
+    if (this.#floor.seq > seq && this.#floor.mark > mark && this.#takesInForgotten(paths)) return null
     let missedCount = 0
     for (const log of this.#matching(paths)) {
       const count = log.missedCount(seq, mark)
@@ -299,7 +317,7 @@ export class History<Kept extends KeptMessage> {
   }
 
   #missedCountAfter(paths: readonly string[], moment: Moment): number | null {
-    if (isAfter(this.#newestForgotten, moment)) return null
+    if (isAfter(this.#floor, moment) && this.#takesInForgotten(paths)) return null
     let missedCount = 0
     for (const log of this.#matching(paths)) {
       const count = log.missedCountAfter(moment)
@@ -310,6 +328,10 @@ export class History<Kept extends KeptMessage> {
       if (isAfter(lost, moment) && matchesChannel(paths, lost.channel)) missedCount++
     }
     return missedCount
+  }
+
+  #takesInForgotten(paths: readonly string[]): boolean {
+    return paths.some(path => isTree(path) || !this.#logs.has(path))
   }
 
   // Times never fall on a channel, but they may from one channel to another.
@@ -389,8 +411,9 @@ export class History<Kept extends KeptMessage> {
     }
   }
 
-  channels(): Iterable<ChannelLog<Kept>> {
-    return this.#logs.values()
+  /** Channels that had messages in this life. */
+  *channels(): Iterable<ChannelLog<Kept>> {
+    for (const log of this.#logs.values()) if (log.messageCount > 0) yield log
   }
 
   /** Forgets everything but the last number. */
@@ -403,11 +426,6 @@ export class History<Kept extends KeptMessage> {
 
 function inOrder<Kept extends KeptMessage>(messages: Kept[]): Kept[] {
   return messages.sort((one, other) => one.seq - other.seq)
-}
-
-function later(one: Moment, other: Moment): Moment {
-  const { second, ordinal } = isAfter(one, other) ? one : other
-  return { second, ordinal }
 }
 
 /** The last moment that may have come before a message of its channel. */

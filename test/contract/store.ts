@@ -2,6 +2,7 @@
 // is special to theirs. Everything is awaited, so that a store may answer at once or later. The clock is the test's.
 
 import type { Test } from 'tap'
+import { isMessageAfter } from '../../src/cursor.ts'
 import type { Draft, Message } from '../../src/message.ts'
 import type { Retention } from '../../src/store/retention.ts'
 import type { Awaitable, Place, Start, Store } from '../../src/store/store.ts'
@@ -887,6 +888,48 @@ async function capabilityContract(t: Test, kind: StoreKind): Promise<void> {
     }
   })
 
+  await t.test(
+    'over restarts a reader is told of what its own channels have lost, and of nothing else',
+    async t => {
+      const { reopen } = kind
+      if (reopen === undefined) {
+        t.pass('it is not durable')
+        return
+      }
+      const rules = [
+        { paths: ['none'], maxCount: 0 },
+        { paths: ['small'], maxBytes: 1000 },
+        { paths: ['short'], maxAgeMs: 500 },
+      ]
+      const rig = await Rig.open(t, kind, { maxCount: 2, rules })
+      await rig.put('quiet', 'busy', 'short')
+      // Numbers 4 to 6: what is appended together is perhaps written and deleted together.
+      await rig.store.append([draftOf('quiet'), draftOf('small'), draftOf('none')])
+      rig.pass(1000)
+      // Too large for its channel, like all before it then.
+      await rig.store.append([draftOf('small', 'x'.repeat(2000))])
+      await rig.put('short', 'busy', 'none', 'busy')
+      rig.pass(1000)
+      t.same(await rig.seqs(['']), [1, 4, 9, 11])
+      const { epoch } = rig.store
+      const followed = [...rig.followed]
+      let open = rig
+      for (let life = 1; life <= 3; life++) {
+        await open.store.close()
+        open = new Rig(await reopen(t, open.store), { nowMs: START_MS })
+        const { store } = open
+        t.teardown(() => store.close())
+        t.equal(store.epoch, epoch)
+        t.same(await open.seqs(['']), life < 3 ? [1, 4, 9, 11] : [1, 4, 9, 11, 13, 14], `life ${life}`)
+        await checkTold(t, open, followed)
+        if (life !== 2) continue
+        await open.put('none', 'small', 'short')
+        followed.push(...open.followed)
+        await checkTold(t, open, followed)
+      }
+    },
+  )
+
   await t.test('a durable store goes on where it was closed', async t => {
     const { store, put } = await openFor(t, kind)
     if (!store.supports.has('durable')) {
@@ -930,6 +973,35 @@ async function capabilityContract(t: Test, kind: StoreKind): Promise<void> {
     t.same(other.followed, followed)
     t.same(await other.seqs(['a']), range(1, 20))
   })
+}
+
+/** Asks for every channel, from everywhere: who misses something is told, and who misses nothing is not. */
+async function checkTold(t: Test, rig: Rig, followed: readonly Message[]): Promise<void> {
+  const kept = new Set(await rig.seqs(['']))
+  const names = ['quiet', 'busy', 'none', 'small', 'short', 'nobody']
+  for (const paths of [...names.map(name => [name]), ['busy', 'quiet'], ['nobody', 'quiet'], ['']]) {
+    const own = followed.filter(({ channel }) => paths.includes(channel) || paths.includes(''))
+    const lost = own.filter(({ seq }) => !kept.has(seq))
+    for (const { seq, time, ordinal } of [{ seq: 0, time: 0, ordinal: -1 }, ...followed]) {
+      const { isReset, missedCount } = await rig.after(paths, seq)
+      const isTold = isReset || missedCount > 0
+      t.equal(
+        isTold,
+        lost.some(message => message.seq > seq),
+        `${paths.join()} behind ${seq}`,
+      )
+      const moment = { second: Math.floor(time / 1000), ordinal }
+      const place = await rig.locate(paths, { kind: 'moment', moment })
+      const isLost = lost.some(message => isMessageAfter(message, moment))
+      if (isLost || lost.length === 0) {
+        t.equal(
+          place.isReset || place.missedCount > 0,
+          isLost,
+          `${paths.join()} after ${JSON.stringify(moment)}`,
+        )
+      }
+    }
+  }
 }
 
 async function openFor(t: Test, kind: StoreKind) {

@@ -62,7 +62,7 @@ await t.test('what is gone is counted behind a number and since a mark, until it
     [3, 2, 1, 1, 0],
   )
   t.equal(log.missedCount(5, 4), 1)
-  t.same(log.newestGone, { seq: 9, mark: 8, second: 9, ordinal: 0 })
+  t.same(log.allGone, { seq: 11, mark: 8, second: 11, ordinal: 0 }, 'once all of it is gone')
   log.forget()
   t.equal(log.rememberedCount, 2)
   t.same(
@@ -77,7 +77,37 @@ await t.test('what is gone is counted behind a number and since a mark, until it
   log.forget()
   t.equal(log.missedCount(8, 0), null)
   t.equal(log.missedCount(9, 0), 0)
-  t.same(log.newestGone, { seq: 9, mark: 8, second: 9, ordinal: 0 }, 'the last of them is known for ever')
+  t.same(log.allGone, { seq: 11, mark: 8, second: 11, ordinal: 0 }, 'the mark of the last is known for ever')
+  t.end()
+})
+
+await t.test('what it may have had before its first message is gone for whoever was there', t => {
+  const log = new ChannelLog('a', DEFAULT_RETENTION, { seq: 4, mark: 2, second: 4, ordinal: 3 })
+  t.same(log.latest, { seq: 4, time: 4_000, ordinal: 3 })
+  t.same(
+    [3, 4].map(seq => log.missedCount(seq, 0)),
+    [null, 0],
+  )
+  t.same(
+    [2, 3].map(ordinal => log.missedCountAfter({ second: 4, ordinal })),
+    [null, 0],
+  )
+  t.equal(log.missedCount(3, 2), 0, 'not for who came later')
+  t.end()
+})
+
+await t.test('it may have gone on behind what is there, which nobody can count', t => {
+  const log = logOf(2, 5)
+  t.notOk(log.endAt({ seq: 5, time: 9_000, ordinal: 9 }, 1), 'that is known')
+  t.ok(log.endAt({ seq: 8, time: 8_500, ordinal: 1 }, 1))
+  t.same(log.latest, { seq: 8, time: 8_500, ordinal: 1 })
+  t.same(
+    [0, 5, 7, 8].map(seq => log.missedCount(seq, 0)),
+    [null, null, null, 0],
+  )
+  t.same(log.missedCountAfter({ second: 8, ordinal: 0 }), null)
+  t.ok(log.endAt({ seq: 9, time: 1_000, ordinal: 0 }, 1))
+  t.same(log.latest, { seq: 9, time: 8_500, ordinal: 1 }, 'moments never fall')
   t.end()
 })
 

@@ -11,7 +11,8 @@ import {
 const STATE: State = {
   epoch: 'abc',
   lastSeq: 10,
-  emptied: { seq: 3, second: 2, ordinal: 1 },
+  forgotten: { seq: 3, second: 2, ordinal: 1 },
+  unsureSeq: 0,
   touchedSeq: 4,
   isClosed: false,
   isSynced: true,
@@ -30,6 +31,14 @@ await t.test('a state is read as it was written, or not at all', t => {
     t.equal(decodeState(bytes.subarray(0, at)), null)
   }
   t.equal(decodeState(undefined), null)
+  t.end()
+})
+
+await t.test('what was written before channels had notes of their ends is read, and not relied on', t => {
+  const { forgotten, unsureSeq, ...others } = STATE
+  const bytes = encodeState({ ...others, emptied: { ...forgotten, seq: 7 } } as unknown as State)
+  t.equal(unsureSeq, 0)
+  t.same(decodeState(bytes), { ...others, forgotten: { ...forgotten, seq: 0 }, unsureSeq: 7 })
   t.end()
 })
 

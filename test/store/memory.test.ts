@@ -5,6 +5,7 @@ import t from 'tap'
 import type { Message } from '../../src/message.ts'
 import { MemoryStore, type MemoryStoreOptions } from '../../src/store/memory.ts'
 import { DEFAULT_RETENTION } from '../../src/store/retention.ts'
+import type { Start } from '../../src/store/store.ts'
 import { atOnce } from '../at-once.ts'
 import { draftOf, storeContract } from '../contract/store.ts'
 import { LaterStore } from './later-store.ts'
@@ -35,8 +36,12 @@ function keptCount(store: MemoryStore): number {
   return [...store.channels()].reduce((sum, record) => sum + record.keptCount, 0)
 }
 
+function cursorAt(store: MemoryStore, seq: number): Start {
+  return { kind: 'after', cursor: { epoch: store.epoch, seq } }
+}
+
 function after(store: MemoryStore, path: string, seq: number) {
-  return store.locate([path], { kind: 'after', cursor: { epoch: store.epoch, seq } })
+  return store.locate([path], cursorAt(store, seq))
 }
 
 await t.test('it answers at once, and by the clock of the machine unless it is given another', t => {
@@ -190,11 +195,35 @@ await t.test('there are at most 100,000 channels, and who read a forgotten one i
   t.same(keptSeqs(store, ['second']), [], 'of the oldest the one that was silent for longest')
   t.same(keptSeqs(store, ['first']), [3])
   t.match(after(store, 'second', 1), { seq: 1, isReset: true })
-  t.match(after(store, 'first', 1), { isReset: true }, 'nobody knows any more which channel it was')
+  t.match(after(store, 'first', 1), { seq: 1, missedCount: 0, isReset: false }, 'nobody else is concerned')
+  for (const path of ['nobody', '', 'c/', 'first,second']) {
+    t.match(store.locate(path.split(','), cursorAt(store, 1)), { isReset: true }, `${path}: who knows`)
+  }
   t.match(after(store, 'second', second?.seq ?? 0), { missedCount: 0, isReset: false }, 'had all of it')
   t.match(after(store, '', 2), { missedCount: 0, isReset: false })
   put(store, 'second')
   t.same(keptSeqs(store, ['second']), [store.lastSeq], 'it begins anew')
+  t.match(after(store, 'second', 1), { seq: 1, isReset: true }, 'and does not forget that it had a past')
+  t.end()
+})
+
+await t.test('a channel that was forgotten does not get a moment twice, and its readers are told', t => {
+  let nowMs = 5_000
+  const store = new MemoryStore({ maxCount: 1, now: () => nowMs })
+  put(store, 'first')
+  put(store, 'first')
+  put(store, 'other')
+  nowMs = 6_000
+  for (let at = 0; at < MAX_CHANNELS - 1; at++) put(store, `c/${at}`)
+  const from = (path: string, ordinal: number) =>
+    store.locate([path], { kind: 'moment', moment: { second: 5, ordinal } })
+  t.match(from('first', 0), { isReset: true })
+  t.match(from('first', 1), { isReset: false })
+  t.match(from('other', -1), { missedCount: 0, isReset: false }, 'nobody else is concerned')
+  nowMs = 4_000
+  t.match(put(store, 'first'), { time: 5_000, ordinal: 2 })
+  t.match(from('first', 0), { isReset: true })
+  t.match(from('first', 1), { missedCount: 0, isReset: false })
   t.end()
 })
 

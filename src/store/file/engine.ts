@@ -31,6 +31,10 @@ const FIRST_ROW = rowKey(0)
 const LAST_ROW = rowKey(Number.MAX_SAFE_INTEGER)
 const STATE_KEY = Buffer.from('state')
 
+// 'c', then the name of the channel.
+const NOTE_TAG = 'c'
+const BEHIND_NOTES = Buffer.from('d')
+
 export type FaultKind = 'locked' | 'full' | 'corrupt' | 'failed'
 
 /** The engine could not do what was asked. */
@@ -50,6 +54,8 @@ export interface Change {
   readonly rows: readonly { readonly number: number; readonly pieces: readonly Uint8Array[] }[]
   /** Numbers of rows that go. */
   readonly deleted: readonly number[]
+  /** Notes on channels: their bytes, or null where there is to be none. */
+  readonly notes: ReadonlyMap<string, Buffer | null>
   readonly state: Buffer
 }
 
@@ -92,11 +98,15 @@ export class Engine {
    * @throws {EngineFault} after which nobody knows whether the change is there. Of kind `full`, {@link reopen} before
    *   anything is written again: the engine would write behind a torn record, and not find it any more at the next start.
    */
-  async write({ rows, deleted, state }: Change, isSynced: boolean): Promise<void> {
+  async write({ rows, deleted, notes, state }: Change, isSynced: boolean): Promise<void> {
     try {
       const batch = this.#database.batch()
       for (const { number, pieces } of rows) batch.put(rowKey(number), Buffer.concat(pieces))
       for (const number of deleted) batch.del(rowKey(number))
+      for (const [channel, bytes] of notes) {
+        if (bytes === null) batch.del(noteKey(channel))
+        else batch.put(noteKey(channel), bytes)
+      }
       batch.put(STATE_KEY, state)
       await batch.write({ sync: isSynced })
     } catch (error) {
@@ -111,6 +121,19 @@ export class Engine {
     } catch {
       // Damaged: as good as none.
       return undefined
+    }
+  }
+
+  /**
+   * All notes on channels.
+   * @throws {EngineFault} of kind `corrupt` if some could not be read.
+   */
+  async *notes(): AsyncGenerator<readonly [channel: string, bytes: Buffer], void, void> {
+    const iterator = this.#database.iterator({ gte: noteKey(''), lt: BEHIND_NOTES })
+    try {
+      for await (const [key, bytes] of iterator) yield [key.toString('utf8', NOTE_TAG.length), bytes]
+    } catch (error) {
+      throw new EngineFault('read all notes', error)
     }
   }
 
@@ -178,7 +201,7 @@ export class Engine {
     await this.#database.close()
     this.#database = await openDatabase(this.#path, this.#writeBufferSize)
     const surplus = await this.#database.keys({ gt: rowKey(lastNumber), lte: LAST_ROW }).all()
-    await this.write({ rows: [], deleted: surplus.map(rowNumber), state }, true)
+    await this.write({ rows: [], deleted: surplus.map(rowNumber), notes: new Map(), state }, true)
   }
 
   /** Bytes that have to be free before {@link reopen} is of any use. */
@@ -212,6 +235,10 @@ function rowKey(number: number): Buffer {
   key.writeUInt32BE(Math.floor(number / 2 ** 32), 1)
   key.writeUInt32BE(number >>> 0, 5)
   return key
+}
+
+function noteKey(channel: string): Buffer {
+  return Buffer.from(`${NOTE_TAG}${channel}`)
 }
 
 function rowNumber(key: Buffer): number {

@@ -8,6 +8,7 @@ import type { Message } from '../../message.ts'
 import { costOf, type Last, ordinalBehind, timeBehind } from '../channel-log.ts'
 import type { History } from '../history.ts'
 import { type Directory, hasRoom } from './directory.ts'
+import { type Ends, encodeEnds } from './ends.ts'
 import { type Change, type Engine, EngineFault } from './engine.ts'
 import { decodeRow, place, type Unplaced } from './record.ts'
 import { type Row, type Rows, StoredMessage } from './rows.ts'
@@ -23,6 +24,9 @@ export interface JournalOptions {
   readonly sequence: { readonly epoch: string }
   readonly history: History<StoredMessage>
   readonly rows: Rows
+  readonly ends: Ends
+  /** Of the store's state. */
+  readonly unsureSeq: number
   /** Null: each write is on disk before it is told of. Else how often those before are brought there. */
   readonly syncIntervalMs: number | null
   readonly log: Log
@@ -108,13 +112,16 @@ export class Journal {
     isSynced: boolean,
     isClosed = false,
   ): Promise<void> {
-    const { directory, engine, rows } = this.#options
+    const { directory, engine, rows, ends } = this.#options
     const emptyRows = [...rows.empty]
+    // With the rows that go: where a channel ended must not be forgotten with its last message.
+    const ended = ends.take()
     const thinned = this.#thinned.filter(({ row }) => row.keptCount > 0)
     this.#thinned = []
     const change: Change = {
       rows: [...draughts, ...thinned.map(({ row, pieces }) => ({ number: row.number, pieces }))],
       deleted: emptyRows.map(({ number }) => number),
+      notes: encodeEnds(ended),
       state: this.#state(lastSeq, isClosed),
     }
     try {
@@ -123,6 +130,7 @@ export class Journal {
       if (isSynced) await directory.sync()
       directory.noteAcknowledged(lastSeq)
     } catch (error) {
+      ends.putBack(ended)
       throw this.#fail(error)
     }
     rows.noteDeleted(emptyRows.length)
@@ -143,7 +151,8 @@ export class Journal {
     return encodeState({
       epoch: sequence.epoch,
       lastSeq,
-      emptied: history.emptied,
+      forgotten: history.forgotten,
+      unsureSeq: this.#options.unsureSeq,
       touchedSeq: rows.touchedSeq,
       isClosed,
       isSynced: syncIntervalMs === null,
@@ -189,7 +198,8 @@ export class Journal {
     this.#isDirty = false
     try {
       // Whatever is written with a sync takes all that was written before with it.
-      await engine.write({ rows: [], deleted: [], state: this.#state(history.lastSeq, false) }, true)
+      const state = this.#state(history.lastSeq, false)
+      await engine.write({ rows: [], deleted: [], notes: new Map(), state }, true)
       await directory.sync()
     } catch (error) {
       this.#fail(error)

@@ -1,10 +1,12 @@
 // What is on disk when a store is opened: reads all of it, checks every record, and makes the history that is to go on.
 
 import type { Log } from '../../log.ts'
+import { NOT_GONE } from '../channel-log.ts'
 import { History } from '../history.ts'
 import type { Retention } from '../retention.ts'
 import type { Directory } from './directory.ts'
 import { type Engine, EngineFault } from './engine.ts'
+import { decodeEnd, encodeEnds, Ends } from './ends.ts'
 import { decodeRow } from './record.ts'
 import { Rows, StoredMessage } from './rows.ts'
 import { currentBoot, decodeState, encodeState, newEpoch, reasonForNewEpoch } from './state.ts'
@@ -26,6 +28,9 @@ export interface Loaded {
   readonly sequence: { epoch: string }
   readonly history: History<StoredMessage>
   readonly rows: Rows
+  readonly ends: Ends
+  /** Of the store's state. */
+  readonly unsureSeq: number
 }
 
 /**
@@ -40,10 +45,22 @@ export async function load(options: LoadOptions): Promise<Loaded> {
   }
   const state = decodeState(await engine.state())
   const sequence = { epoch: state?.epoch ?? newEpoch() }
-  const history = new History({ retention, now, onGone })
-  const loader = new Loader({ sequence, history, rows }, state?.touchedSeq ?? 0)
+  const ends = new Ends()
+  const history = new History<StoredMessage>({
+    ...{ retention, now, onGone },
+    onEnded: ({ name, latest }) => {
+      ends.note(name, latest)
+    },
+    onForgotten: channel => {
+      ends.forget(channel)
+    },
+  })
+  const unsureSeq = state?.unsureSeq ?? 0
+  const loaded = { sequence, history, rows, ends, unsureSeq }
+  const loader = new Loader(loaded, state?.touchedSeq ?? 0)
   try {
     for await (const page of engine.rows()) for (const [number, bytes] of page) loader.add(number, bytes)
+    for await (const [channel, note] of engine.notes()) loader.addEnd(channel, note)
   } catch (error) {
     // What is wrong then is not worth the rest.
     if (!wasRepaired || !(error instanceof EngineFault) || error.kind !== 'corrupt') throw error
@@ -58,23 +75,25 @@ export async function load(options: LoadOptions): Promise<Loaded> {
     sequence.epoch = newEpoch()
     log.write('error', 'store.reset', { directory: directory.path, reason })
   }
-  const emptied = state?.emptied ?? { seq: 0, second: 0, ordinal: -1 }
-  history.resume(lastSeq, { ...emptied, seq: Math.max(damagedSeq, emptied.seq) })
+  const forgotten = state?.forgotten ?? NOT_GONE
+  history.resume(lastSeq, forgotten)
+  history.doubt(Math.max(damagedSeq, unsureSeq > forgotten.seq ? unsureSeq : 0))
   // What is known to be missing is not reported again.
   rows.touch(Math.max(state?.touchedSeq ?? 0, damagedSeq, reason === null ? 0 : lastSeq))
   const opened = encodeState({
     epoch: sequence.epoch,
     lastSeq,
-    emptied: history.emptied,
+    forgotten: history.forgotten,
+    unsureSeq,
     touchedSeq: rows.touchedSeq,
     isClosed: false,
     isSynced,
     boot: currentBoot(),
   })
-  await engine.write({ rows: [], deleted: [], state: opened }, true)
+  await engine.write({ rows: [], deleted: [], notes: encodeEnds(ends.take()), state: opened }, true)
   directory.noteAcknowledged(lastSeq)
   await directory.syncNote()
-  return { sequence, history, rows }
+  return loaded
 }
 
 class Loader {
@@ -105,7 +124,7 @@ class Loader {
 
   /** Takes in the next row. */
   add(number: number, bytes: Buffer): void {
-    const { history, sequence, rows } = this.#loaded
+    const { history, sequence, rows, unsureSeq } = this.#loaded
     const found = decodeRow(bytes)
     const records = found.records.filter(
       ({ seq }, at) => seq > (found.records[at - 1]?.seq ?? history.lastSeq),
@@ -124,8 +143,20 @@ class Loader {
       const channel = this.#name(record.channel)
       const sender = record.sender === null ? null : this.#name(record.sender)
       const message = { ...record, channel, type: this.#name(record.type), sender }
-      history.restore(new StoredMessage(message, row, sequence), record.previousSeq)
+      const previousSeq = record.previousSeq === 0 ? Math.min(unsureSeq, record.seq - 1) : record.previousSeq
+      history.restore(new StoredMessage(message, row, sequence), previousSeq)
     }
+  }
+
+  /** Takes in where a channel ended, behind all rows. */
+  addEnd(channel: string, note: Buffer): void {
+    const end = decodeEnd(channel, note)
+    if (end !== null) {
+      this.#loaded.history.restoreEnd(this.#name(channel), end)
+      return
+    }
+    this.noteDamage()
+    this.#loaded.ends.forget(channel)
   }
 
   /** Takes note that something is missing behind what was taken in. */

@@ -4,13 +4,15 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
-import type { Emptied } from '../history.ts'
+import type { Forgotten } from '../history.ts'
 
 export interface State {
   readonly epoch: string
   readonly lastSeq: number
-  /** Up to here there were messages of channels of which nothing is kept. */
-  readonly emptied: Emptied
+  /** Up to here there were messages of channels that nobody remembers. */
+  readonly forgotten: Forgotten
+  /** Up to here, what says that it is the first message of its channel may not be. */
+  readonly unsureSeq: number
   /** Up to here rows were deleted or written anew with less in them, because what was in them had gone. */
   readonly touchedSeq: number
   /** False while the store is open, and for ever if it was not closed in good order. */
@@ -21,6 +23,11 @@ export interface State {
   readonly boot: string | null
 }
 
+/** What was written before channels had notes of where they ended: this stood for all of which nothing was kept. */
+interface EarlierState extends Omit<State, 'forgotten' | 'unsureSeq'> {
+  readonly emptied: Forgotten
+}
+
 export function encodeState(state: State): Buffer {
   const text = JSON.stringify(state)
   return Buffer.from(`${checksumOf(text)} ${text}`)
@@ -29,7 +36,11 @@ export function encodeState(state: State): Buffer {
 /** Null for what is none, or damaged. */
 export function decodeState(bytes: Buffer | undefined): State | null {
   const [, checksum, text = ''] = /^([0-9a-f]{8}) (.*)$/s.exec(bytes?.toString('utf8') ?? '') ?? []
-  return checksum === undefined || checksum !== checksumOf(text) ? null : (JSON.parse(text) as State)
+  if (checksum === undefined || checksum !== checksumOf(text)) return null
+  const state = JSON.parse(text) as State | EarlierState
+  if (!('emptied' in state)) return state
+  const { emptied, ...others } = state
+  return { ...others, forgotten: { ...emptied, seq: 0 }, unsureSeq: emptied.seq }
 }
 
 function checksumOf(text: string): string {

@@ -67,10 +67,12 @@ await t.test('the store in a directory keeps the contract', t => {
       placeOf.set(store, { path, options })
       return store
     },
-    reopen: (_, closed) => {
+    reopen: async (_, closed) => {
       const place = placeOf.get(closed)
       if (place === undefined) throw new TypeError('Cannot open it again: it was not opened here')
-      return openFileStore(place.path, place.options)
+      const store = await openFileStore(place.path, place.options)
+      placeOf.set(store, place)
+      return store
     },
   })
 })

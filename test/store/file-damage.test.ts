@@ -21,6 +21,9 @@ import { numberOf, draftOf } from './workload.ts'
 const OPTIONS = { writeBufferBytes: 64 * 1024 }
 const COUNT = 60
 
+// Each message is followed, so many numbers later, by the next one of its channel.
+const CHANNELS = 7
+
 /** Makes a store that ended in the middle, and returns the names of the engine's files by their kind. */
 async function makeStore(path: string) {
   const open = await openFileStore(`${path}.open`, OPTIONS)
@@ -77,6 +80,11 @@ function checkTold(t: Test, { store, numbers }: Outcome, epoch: string): void {
     )
     const { isReset, missedCount } = store.locate([''], { kind: 'after', cursor: { epoch, seq } })
     if (!isAllThere && !isReset && missedCount === 0) t.fail(`who has ${seq} is not told`)
+    const { channel } = draftOf(seq)
+    const isNextThere = seq + CHANNELS > COUNT || kept.has(seq + CHANNELS)
+    const place = store.locate([channel], { kind: 'after', cursor: { epoch, seq } })
+    if (!isNextThere && !place.isReset && place.missedCount === 0)
+      t.fail(`who has ${seq} of ${channel} is not told`)
   }
 }
 

@@ -86,6 +86,40 @@ await t.test('a full disk', async t => {
   t.same(await readNumbers(again), acknowledged)
 })
 
+await t.test('where channels end that went while the disk was full is known all the same', async t => {
+  const disk = mountDisk(t)
+  if (disk === null) return
+  const path = join(disk, 'store')
+  const ballast = join(disk, 'ballast')
+  const log = new TestLog()
+  const options = { ...OPTIONS, rules: [{ paths: ['end/'], maxCount: 0 }], log }
+  const store = await openFileStore(path, options)
+  const { bsize, bavail } = statfsSync(disk)
+  writeFileSync(ballast, Buffer.alloc(bsize * (bavail - 40)))
+  let count = 0
+  // Each write has to say, too, that the channel of the one before has ended.
+  const publish = async (): Promise<boolean> => {
+    return store.append([{ ...draftOf(1), channel: `end/${count + 1}`, body: Buffer.alloc(9000) }]).then(
+      () => ++count > 0,
+      () => false,
+    )
+  }
+  while (await publish());
+  t.ok(count > 1)
+  await log.until('store.full')
+  rmSync(ballast)
+  await withinReason(log.until('store.room'))
+  await store.append([draftOf(1)])
+  await store.close()
+  const again = await openFileStore(path, options)
+  t.teardown(() => again.close())
+  for (let number = 1; number <= count; number++) {
+    const cursor = { epoch: again.epoch, seq: number - 1 }
+    const { isReset, missedCount } = again.locate([`end/${number}`], { kind: 'after', cursor })
+    t.ok(isReset || missedCount === 1, `${number} of ${count}`)
+  }
+})
+
 await t.test('a store cannot be opened on a disk that is full, and says so', async t => {
   const disk = mountDisk(t)
   if (disk === null) return

@@ -96,13 +96,20 @@ await t.test('it opens every store, and keeps of each channel what its rule says
 })
 
 await t.test('if one store cannot be opened, those before it are closed again', async t => {
-  const path = join(t.testdir({ other: { file: '' } }), 'store')
-  const file = (path: string) => ({ kind: 'file', path, syncIntervalMs: null, retention: {} }) as const
-  const stores = new Map([['other', file(join(path, '../other'))]])
-  const config = configOf([0], { store: file(path), stores })
+  const path = t.testdir({ foreign: { file: '' } })
+  const file = (name: string) => {
+    return { kind: 'file', path: join(path, name), syncIntervalMs: null, retention: {} } as const
+  }
+  const stores = new Map([
+    ['other', file('other')],
+    ['foreign', file('foreign')],
+  ])
+  const config = configOf([0], { store: file('main'), stores })
   await t.rejects(serve(config, { log: silentLog, signal: AbortSignal.abort() }), StoreError)
-  const again = await openStore(file(path))
-  await again.close()
+  for (const name of ['main', 'other']) {
+    const again = await openStore(file(name))
+    await again.close()
+  }
 })
 
 await t.test('a signal that was given before it opened closes it, too', async t => {

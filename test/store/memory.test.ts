@@ -1,6 +1,8 @@
 // The store in memory: all that every store must do, at once and a turn later, and what only this one promises: it
 // answers at once, and neither messages nor channels nor what is remembered of them grow without bound.
 
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import type { Message } from '../../src/message.ts'
 import { MemoryStore, type MemoryStoreOptions } from '../../src/store/memory.ts'
@@ -226,6 +228,23 @@ await t.test('a channel that was forgotten does not get a moment twice, and its 
   t.match(from('first', 1), { missedCount: 0, isReset: false })
   t.end()
 })
+
+await t.test(
+  'of a channel that is forgotten nothing is left, though its messages never get too old',
+  async t => {
+    const store = new MemoryStore({ maxAgeMs: Infinity })
+    put(store, 'first')
+    const first = new WeakRef([...store.channels()][0] ?? {})
+    for (let at = 0; at < MAX_CHANNELS; at++) put(store, `c/${at}`)
+    // What a WeakRef was asked for stays until the turn of the event loop is over.
+    await new Promise(setImmediate)
+    setFlagsFromString('--expose-gc')
+    const collectGarbage = runInNewContext('gc') as () => void
+    collectGarbage()
+    t.equal(first.deref(), undefined)
+    t.equal([...store.channels()].length, MAX_CHANNELS)
+  },
+)
 
 await t.test('a flood of names costs no more than so many channels', t => {
   const store = new MemoryStore()

@@ -28,7 +28,7 @@ export interface Unplaced {
 /** The place of a message in the sequence, and on its channel. */
 export interface RecordPlace {
   readonly seq: number
-  /** Of the message before it on its channel, 0 for none. */
+  /** Of the message before it on its channel, or the greatest that it may have had; 0 for none. */
   readonly previousSeq: number
   readonly time: number
   readonly ordinal: number

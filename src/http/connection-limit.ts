@@ -13,21 +13,21 @@ function shareOf(maxConnections: number, share: number): number {
 }
 
 export class ConnectionLimit {
-  readonly #maxConnections: number
+  readonly maxConnections: number
   readonly #countOfAddress = new Map<string, number>()
   // By their ends, since over TLS a request comes on another object than the connection that was let in.
   readonly #surplus = new Set<string>()
   #count = 0
 
   constructor(maxConnections: number) {
-    this.#maxConnections = maxConnections
+    this.maxConnections = maxConnections
   }
 
   /** Takes a new connection in, or destroys it. */
   admit(socket: Socket): void {
     const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
     const addressCount = (this.#countOfAddress.get(address) ?? 0) + 1
-    if (this.#count >= this.#maxConnections) {
+    if (this.#count >= this.maxConnections) {
       socket.destroy()
       return
     }
@@ -37,8 +37,8 @@ export class ConnectionLimit {
       this.#leave(address)
     })
     // One machine must not take all the places; a proxy on this one may.
-    const isGreedy = !isLoopback(address) && addressCount > shareOf(this.#maxConnections, SHARE_PER_ADDRESS)
-    if (isGreedy || this.#count > shareOf(this.#maxConnections, SOFT_SHARE)) this.#addSurplus(socket)
+    const isGreedy = !isLoopback(address) && addressCount > shareOf(this.maxConnections, SHARE_PER_ADDRESS)
+    if (isGreedy || this.#count > shareOf(this.maxConnections, SOFT_SHARE)) this.#addSurplus(socket)
   }
 
   /** True for a connection that was let in only to be told that there is no room. */

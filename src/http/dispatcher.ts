@@ -97,8 +97,9 @@ export class Dispatcher {
     // Nobody reads the body of such a request once it is answered, and it may never end.
     if (READING_METHODS.has(exchange.method) && hasBody(arrival.req)) arrival.res.shouldKeepAlive = false
     if (connections.isSurplus(socket)) {
-      log.write('warn', 'conn.limit', { peer: socket.remoteAddress ?? '' })
-      this.#refuse(exchange, new MsgbusError('MSGBUS_BUSY', 'Too many connections: try again later'))
+      const { maxConnections } = connections
+      log.write('warn', 'conn.limit', { peer: socket.remoteAddress ?? '', maxConnections })
+      this.#refuse(exchange, new MsgbusError('MSGBUS_BUSY', 'Too many connections: try again later (--max-connections)'))
     } else if (refusal !== null) {
       this.#refuse(exchange, refusal.error)
     } else {

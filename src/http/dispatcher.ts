@@ -99,7 +99,10 @@ export class Dispatcher {
     if (connections.isSurplus(socket)) {
       const { maxConnections } = connections
       log.write('warn', 'conn.limit', { peer: socket.remoteAddress ?? '', maxConnections })
-      this.#refuse(exchange, new MsgbusError('MSGBUS_BUSY', 'Too many connections: try again later (--max-connections)'))
+      this.#refuse(
+        exchange,
+        new MsgbusError('MSGBUS_BUSY', 'Too many connections: try again later (--max-connections)'),
+      )
     } else if (refusal !== null) {
       this.#refuse(exchange, refusal.error)
     } else {

@@ -6,8 +6,8 @@ import { isAfter, type Moment, secondOf } from '../cursor.ts'
 import { isTree, matchesChannel } from '../matcher.ts'
 import { ChannelLog, costOf, type Gone, type Last, laterGone, NOT_GONE } from './channel-log.ts'
 import { DueQueue } from './due-queue.ts'
-import { Queue } from './queue.ts'
 import { type ChannelRetention, limitsByChannel, type Retention } from './retention.ts'
+import { Sequence } from './sequence.ts'
 import type { KeptMessage, Page, PageRequest, Place, Start } from './store.ts'
 
 const MAX_CHANNELS = 100_000
@@ -18,11 +18,6 @@ const MAX_LOOKED_AT = 16
 // Messages that are gone but still counted, of one channel and of all.
 const MAX_REMEMBERED = 10_000
 const MAX_REMEMBERED_TOTAL = 200_000
-
-// What may stand in the common row although its channel has let go of it: a part of what is kept, and at least so much. It
-// is swept out all at once, which costs a look at the whole row.
-const MIN_STALE_BYTES = 4 * 2 ** 20
-const STALE_PART = 8
 
 // Messages that one page passes over: everybody else has their turn between two pages.
 const MAX_PASSED = 20_000
@@ -55,12 +50,10 @@ export class History<Kept extends KeptMessage> {
   readonly #logs = new Map<string, ChannelLog<Kept>>()
   // When the oldest message of a channel may be too old: not before that, perhaps later.
   readonly #expiry = new DueQueue<ChannelLog<Kept>>()
-  // All channels in one row. Some messages that their channel has let go of still stand here.
-  readonly #all = new Queue<Kept>()
+  readonly #all = new Sequence<Kept>()
   readonly #lost: Lost[] = []
   #keptCount = 0
   #costBytes = 0
-  #staleBytes = 0
   #goneCount = 0
   #rememberedCount = 0
   // Of channels without a log. A channel that has one knows what of it is gone.
@@ -183,17 +176,13 @@ export class History<Kept extends KeptMessage> {
       this.#rememberedCount--
     }
     if (log.keptCount === 0) this.#options.onEnded?.(log)
-    this.#staleBytes += costOf(message)
-    if (this.#staleBytes > Math.max(MIN_STALE_BYTES, this.#costBytes / STALE_PART)) {
-      this.#all.keepOnly(kept => this.holds(kept))
-      this.#staleBytes = 0
-    }
   }
 
   #noteGone(message: Kept): void {
     this.#goneCount++
     this.#keptCount--
     this.#costBytes -= costOf(message)
+    this.#all.remove(message.seq)
     this.#options.onGone?.(message)
   }
 
@@ -205,7 +194,6 @@ export class History<Kept extends KeptMessage> {
     const { seq, channel, time, ordinal } = message
     const log = this.#logs.get(channel)
     if (log?.remove(seq) === undefined) return false
-    this.#all.keepOnly(kept => kept !== message)
     this.#noteGone(message)
     this.#lost.push({ seq, channel, mark: this.#goneCount, second: secondOf(time), ordinal })
     if (seq === log.latest.seq) this.#options.onEnded?.(log)
@@ -230,15 +218,9 @@ export class History<Kept extends KeptMessage> {
     const { maxTotalCount, maxTotalBytes } = retention
     const nowMs = now()
     while (this.#expiry.firstMs < nowMs) this.#expire(nowMs)
-    for (let oldest = this.#all.at(0); oldest !== undefined; oldest = this.#all.at(0)) {
-      const log = this.#logs.get(oldest.channel)
-      if (log?.holds(oldest) !== true) {
-        this.#all.shift()
-        this.#staleBytes -= costOf(oldest)
-        continue
-      }
-      const isTooMuch = this.#keptCount > maxTotalCount || this.#costBytes > maxTotalBytes
-      if (!isTooMuch) return
+    while (this.#keptCount > maxTotalCount || this.#costBytes > maxTotalBytes) {
+      const log = this.#logs.get(this.#all.first?.channel ?? '')
+      if (log === undefined) return
       this.#drop(log)
     }
   }
@@ -337,7 +319,7 @@ export class History<Kept extends KeptMessage> {
   // Times never fall on a channel, but they may from one channel to another.
   #seqBeforeTime(paths: readonly string[], timeMs: number): number {
     if (!paths.some(isTree)) return this.#seqBefore(paths, log => log.firstFrom(timeMs))
-    const first = this.#all.at(this.#all.search(({ time }) => time >= timeMs))
+    const first = this.#all.firstFrom(timeMs)
     return (first?.seq ?? this.#lastSeq + 1) - 1
   }
 
@@ -369,9 +351,9 @@ export class History<Kept extends KeptMessage> {
     }
     let found = 0
     let seq = this.#lastSeq
-    for (let at = this.#all.length - 1; at >= 0 && found < count; at--) {
-      const message = this.#all.at(at)
-      if (message === undefined || !matchesChannel(paths, message.channel) || !this.holds(message)) continue
+    for (let place = this.#all.end - 1; place >= 0 && found < count; place--) {
+      const message = this.#all.at(place)
+      if (message === undefined || !matchesChannel(paths, message.channel)) continue
       found++
       seq = message.seq - 1
     }
@@ -401,14 +383,16 @@ export class History<Kept extends KeptMessage> {
 
   #readTrees(paths: readonly string[], afterSeq: number, maxCount: number): Piece<Kept> {
     const messages: Kept[] = []
-    const start = this.#all.search(kept => kept.seq > afterSeq)
-    for (let at = start; ; at++) {
-      const message = this.#all.at(at)
-      if (message === undefined) return { messages, seq: this.#lastSeq }
-      if (matchesChannel(paths, message.channel) && this.holds(message)) messages.push(message)
-      const passedCount = at - start - messages.length
-      if (messages.length === maxCount || passedCount === MAX_PASSED) return { messages, seq: message.seq }
+    const start = this.#all.placeAfter(afterSeq)
+    for (let place = start; place < this.#all.end; place++) {
+      const message = this.#all.at(place)
+      if (message !== undefined && matchesChannel(paths, message.channel)) messages.push(message)
+      const passedCount = place - start - messages.length
+      if (messages.length === maxCount || passedCount === MAX_PASSED) {
+        return { messages, seq: this.#all.seqAt(place) }
+      }
     }
+    return { messages, seq: this.#lastSeq }
   }
 
   /** Channels that had messages in this life. */
@@ -420,7 +404,7 @@ export class History<Kept extends KeptMessage> {
   clear(): void {
     this.#logs.clear()
     this.#expiry.clear()
-    this.#all.keepOnly(() => false)
+    this.#all.clear()
   }
 }
 

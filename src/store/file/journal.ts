@@ -89,19 +89,21 @@ export class Journal {
     let open: Draught | undefined
     for (const [at, item] of items.entries()) {
       const { draft, byteCount } = item
+      const { channel, type, sender, body } = draft
       const seq = history.lastSeq + 1 + at
-      const last = lasts.get(draft.channel) ?? history.lastOf(draft.channel)
+      const last = lasts.get(channel) ?? history.lastOf(channel)
       const time = timeBehind(last, item.time)
       const ordinal = ordinalBehind(last, time)
       if (open === undefined || open.byteCount + byteCount > ROW_BYTES) {
         open = { number: seq, pieces: [], messages: [], byteCount: 0 }
         draughts.push(open)
       }
-      const message = { ...draft, seq, id: formatCursor({ epoch: sequence.epoch, seq }), time, ordinal }
+      const id = formatCursor({ epoch: sequence.epoch, seq })
+      const message = { id, seq, channel, time, ordinal, type, sender, body }
       open.pieces.push(...place(item, { seq, previousSeq: last.seq, time, ordinal }))
       open.messages.push(message)
       open.byteCount += byteCount
-      lasts.set(draft.channel, message)
+      lasts.set(channel, message)
     }
     return draughts
   }

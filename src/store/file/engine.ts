@@ -56,7 +56,8 @@ export interface Change {
   readonly deleted: readonly number[]
   /** Notes on channels: their bytes, or null where there is to be none. */
   readonly notes: ReadonlyMap<string, Buffer | null>
-  readonly state: Buffer
+  /** Null: what it says is as before. */
+  readonly state: Buffer | null
 }
 
 export type Rows = readonly (readonly [number: number, bytes: Buffer])[]
@@ -107,7 +108,7 @@ export class Engine {
         if (bytes === null) batch.del(noteKey(channel))
         else batch.put(noteKey(channel), bytes)
       }
-      batch.put(STATE_KEY, state)
+      if (state !== null) batch.put(STATE_KEY, state)
       await batch.write({ sync: isSynced })
     } catch (error) {
       throw new EngineFault('write', error)

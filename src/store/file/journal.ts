@@ -12,7 +12,7 @@ import { type Ends, encodeEnds } from './ends.ts'
 import { type Change, type Engine, EngineFault } from './engine.ts'
 import { decodeRow, place, type Unplaced } from './record.ts'
 import { type Row, type Rows, StoredMessage } from './rows.ts'
-import { currentBoot, encodeState } from './state.ts'
+import { currentBoot, encodeState, isNews, type State } from './state.ts'
 
 // Small messages of one group share rows up to this size. Whoever wants one of them reads them all.
 const ROW_BYTES = 32 * 1024
@@ -51,6 +51,9 @@ interface Thinned {
 export class Journal {
   readonly #options: JournalOptions
   readonly #boot = currentBoot()
+  // On disk, as far as is known. It is written anew only if it says something else: an entry that each group had would tie
+  // all files of the engine to each other, and they would be merged for it again and again.
+  #known: State | null = null
   #thinned: readonly Thinned[] = []
   #isThinning = false
   #isDirty = false
@@ -120,11 +123,12 @@ export class Journal {
     const ended = ends.take()
     const thinned = this.#thinned.filter(({ row }) => row.keptCount > 0)
     this.#thinned = []
+    const state = this.#state(lastSeq, isClosed)
     const change: Change = {
       rows: [...draughts, ...thinned.map(({ row, pieces }) => ({ number: row.number, pieces }))],
       deleted: emptyRows.map(({ number }) => number),
       notes: encodeEnds(ended),
-      state: this.#state(lastSeq, isClosed),
+      state: this.#known === null || isNews(state, this.#known) ? encodeState(state) : null,
     }
     try {
       this.#isDirty ||= !isSynced
@@ -135,6 +139,7 @@ export class Journal {
       ends.putBack(ended)
       throw this.#fail(error)
     }
+    this.#known = state
     rows.noteDeleted(emptyRows.length)
     for (const { row, costBytes } of thinned) rows.noteThinned(row, costBytes)
   }
@@ -148,9 +153,9 @@ export class Journal {
     }
   }
 
-  #state(lastSeq: number, isClosed: boolean): Buffer {
+  #state(lastSeq: number, isClosed: boolean): State {
     const { sequence, history, rows, syncIntervalMs } = this.#options
-    return encodeState({
+    return {
       epoch: sequence.epoch,
       lastSeq,
       forgotten: history.forgotten,
@@ -159,7 +164,7 @@ export class Journal {
       isClosed,
       isSynced: syncIntervalMs === null,
       boot: this.#boot,
-    })
+    }
   }
 
   #fail(error: unknown): MsgbusError {
@@ -180,7 +185,7 @@ export class Journal {
     const { directory, engine, history, log } = this.#options
     try {
       if (await hasRoom(directory.path, await engine.reopenBytes())) {
-        await engine.reopen(history.lastSeq, this.#state(history.lastSeq, false))
+        await engine.reopen(history.lastSeq, encodeState(this.#state(history.lastSeq, false)))
         this.#isFull = false
         log.write('warn', 'store.room', { directory: directory.path })
         return
@@ -200,7 +205,7 @@ export class Journal {
     this.#isDirty = false
     try {
       // Whatever is written with a sync takes all that was written before with it.
-      const state = this.#state(history.lastSeq, false)
+      const state = encodeState(this.#state(history.lastSeq, false))
       await engine.write({ rows: [], deleted: [], notes: new Map(), state }, true)
       await directory.sync()
     } catch (error) {

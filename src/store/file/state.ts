@@ -8,6 +8,7 @@ import type { Forgotten } from '../history.ts'
 
 export interface State {
   readonly epoch: string
+  /** Number of the last message when this was written. There may be rows behind it. */
   readonly lastSeq: number
   /** Up to here there were messages of channels that nobody remembers. */
   readonly forgotten: Forgotten
@@ -21,6 +22,18 @@ export interface State {
   readonly isSynced: boolean
   /** Names the time from one start of the machine to the next, null if the system does not say. */
   readonly boot: string | null
+}
+
+/** True if a state says something that another one does not and rows do not tell: anything but its number. */
+export function isNews(state: State, known: State): boolean {
+  const { forgotten, touchedSeq, isClosed } = state
+  return (
+    touchedSeq !== known.touchedSeq ||
+    isClosed !== known.isClosed ||
+    forgotten.seq !== known.forgotten.seq ||
+    forgotten.second !== known.forgotten.second ||
+    forgotten.ordinal !== known.forgotten.ordinal
+  )
 }
 
 /** What was written before channels had notes of where they ended: this stood for all of which nothing was kept. */

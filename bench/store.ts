@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Draft } from '../src/message.ts'
-import { encode } from '../src/store/file/record.ts'
+import { recordBytes } from '../src/store/file/record.ts'
 import { type FileStore, openFileStore } from '../src/store/file.ts'
 
 const PUBLISHERS = [1, 64, 1_000]
@@ -67,7 +67,7 @@ async function publish(path: string, publisherCount: number): Promise<Published>
 }
 
 function writePlainly(path: string, groupCount: number): number {
-  const group = Buffer.alloc(Math.round(groupCount * encode(draftOf(0, BODY_BYTES), 0).byteCount), 1)
+  const group = Buffer.alloc(Math.round(groupCount * recordBytes(draftOf(0, BODY_BYTES))), 1)
   const file = openSync(path, 'w')
   let count = 0
   const startedMs = performance.now()

@@ -10,7 +10,8 @@ import { Engine, EngineFault } from './file/engine.ts'
 import { GroupCommit } from './file/group-commit.ts'
 import { Journal } from './file/journal.ts'
 import { load, type Loaded } from './file/loading.ts'
-import { encode, type Unplaced } from './file/record.ts'
+import { recordBytes } from './file/record.ts'
+import type { Arrival } from './file/row-writer.ts'
 import { RowCache, type RowMessages } from './file/row-cache.ts'
 import type { Row, StoredMessage } from './file/rows.ts'
 import { Tail } from './file/tail.ts'
@@ -112,7 +113,7 @@ export class FileStore implements Store {
   readonly #now: () => number
   readonly #tail = new Tail()
   readonly #rowCache: RowCache
-  readonly #group: GroupCommit<Unplaced, Message>
+  readonly #group: GroupCommit<Arrival, Message>
   readonly #sweepTimer: NodeJS.Timeout
   #closed: Promise<void> | null = null
   #onMessage: (message: Message) => void = () => undefined
@@ -146,7 +147,7 @@ export class FileStore implements Store {
     const time = this.#now()
     return drafts.length === 0
       ? Promise.resolve([])
-      : this.#group.add(drafts.map(draft => encode(draft, time)))
+      : this.#group.add(drafts.map(draft => ({ draft, time, byteCount: recordBytes(draft) })))
   }
 
   locate(paths: readonly string[], start: Start): Place {

@@ -1,7 +1,7 @@
 // What readers of the file store share who read the same rows: the read, the messages, and no more memory than is allowed.
 
 import t from 'tap'
-import { encode, place } from '../../src/store/file/record.ts'
+import { recordBytes, writeRecord } from '../../src/store/file/record.ts'
 import { RowCache } from '../../src/store/file/row-cache.ts'
 import type { Row } from '../../src/store/file/rows.ts'
 
@@ -15,7 +15,9 @@ function rowOf(number: number): Row {
 
 function bytesOf(number: number): Buffer {
   const draft = { channel: 'a', type: 'text/plain', sender: null, body: Buffer.from(`${number}`) }
-  return Buffer.concat(place(encode(draft, 0), { seq: number, previousSeq: 0, time: 0, ordinal: 0 }))
+  const bytes = Buffer.alloc(recordBytes(draft))
+  writeRecord(bytes, 0, bytes.length, { ...draft, seq: number, time: 0, ordinal: 0 }, 0)
+  return bytes
 }
 
 /** A disk that has rows up to 9 and notes what it is asked for. */

@@ -50,8 +50,8 @@ export class EngineFault extends Error {
 
 /** What is changed at once. */
 export interface Change {
-  /** New rows, or new contents of old ones: their bytes in pieces. */
-  readonly rows: readonly { readonly number: number; readonly pieces: readonly Uint8Array[] }[]
+  /** New rows, or new contents of old ones. */
+  readonly rows: readonly { readonly number: number; readonly bytes: Buffer }[]
   /** Numbers of rows that go. */
   readonly deleted: readonly number[]
   /** Notes on channels: their bytes, or null where there is to be none. */
@@ -94,7 +94,7 @@ export class Engine {
   }
 
   /**
-   * Makes a change, whole or not at all.
+   * Makes a change, whole or not at all. What it holds is copied before this returns.
    * @param isSynced Whether it waits until the change, and all before it, is on stable storage.
    * @throws {EngineFault} after which nobody knows whether the change is there. Of kind `full`, {@link reopen} before
    *   anything is written again: the engine would write behind a torn record, and not find it any more at the next start.
@@ -102,7 +102,7 @@ export class Engine {
   async write({ rows, deleted, notes, state }: Change, isSynced: boolean): Promise<void> {
     try {
       const batch = this.#database.batch()
-      for (const { number, pieces } of rows) batch.put(rowKey(number), Buffer.concat(pieces))
+      for (const { number, bytes } of rows) batch.put(rowKey(number), bytes)
       for (const number of deleted) batch.del(rowKey(number))
       for (const [channel, bytes] of notes) {
         if (bytes === null) batch.del(noteKey(channel))

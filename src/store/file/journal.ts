@@ -1,21 +1,19 @@
 // Writes: groups of messages into rows, together with what has gone since the last time, and what becomes of the store when
 // the disk fails or is full. One write at a time; whoever calls sees to that.
 
-import { formatCursor } from '../../cursor.ts'
 import { MsgbusError } from '../../errors.ts'
 import { describeFault, type Log } from '../../log.ts'
 import type { Message } from '../../message.ts'
-import { costOf, type Last, ordinalBehind, timeBehind } from '../channel-log.ts'
+import { costOf } from '../channel-log.ts'
 import type { History } from '../history.ts'
 import { type Directory, hasRoom } from './directory.ts'
 import { type Ends, encodeEnds } from './ends.ts'
 import { type Change, type Engine, EngineFault } from './engine.ts'
-import { decodeRow, place, type Unplaced } from './record.ts'
+import { decodeRow } from './record.ts'
+import { type Arrival, type NewRow, RowWriter } from './row-writer.ts'
 import { type Row, type Rows, StoredMessage } from './rows.ts'
 import { currentBoot, encodeState, isNews, type State } from './state.ts'
 
-// Small messages of one group share rows up to this size. Whoever wants one of them reads them all.
-const ROW_BYTES = 32 * 1024
 const ROOM_CHECK_MS = 250
 
 export interface JournalOptions {
@@ -34,22 +32,15 @@ export interface JournalOptions {
   readonly onKept: (message: Message) => void
 }
 
-/** What is to be one row. */
-interface Draught {
-  readonly number: number
-  readonly pieces: Uint8Array[]
-  readonly messages: Message[]
-  byteCount: number
-}
-
 interface Thinned {
   readonly row: Row
-  readonly pieces: readonly Uint8Array[]
+  readonly bytes: Buffer
   readonly costBytes: number
 }
 
 export class Journal {
   readonly #options: JournalOptions
+  readonly #rowWriter: RowWriter
   readonly #boot = currentBoot()
   // On disk, as far as is known. It is written anew only if it says something else: an entry that each group had would tie
   // all files of the engine to each other, and they would be merged for it again and again.
@@ -64,6 +55,7 @@ export class Journal {
 
   constructor(options: JournalOptions) {
     this.#options = options
+    this.#rowWriter = new RowWriter(options)
     const { syncIntervalMs } = options
     if (syncIntervalMs !== null)
       this.#syncTimer = setInterval(() => void this.#sync(), syncIntervalMs).unref()
@@ -73,46 +65,20 @@ export class Journal {
    * Writes messages, which are kept from then on, and returns them.
    * @throws {MsgbusError} `MSGBUS_STORE_FULL`, and none of them is kept; `MSGBUS_STORE`, and nobody knows.
    */
-  async write(items: readonly Unplaced[]): Promise<readonly Message[]> {
+  async write(group: readonly Arrival[]): Promise<readonly Message[]> {
     if (this.#hasFailed) throw failed()
     if (this.#isFull) throw full()
-    const draughts = this.#draught(items)
-    const messages = draughts.flatMap(draught => draught.messages)
+    const rows = this.#rowWriter.write(group)
+    const messages = rows.flatMap(row => row.messages)
     const lastSeq = messages.at(-1)?.seq ?? this.#options.history.lastSeq
-    await this.#commit(draughts, lastSeq, this.#options.syncIntervalMs === null)
-    for (const draught of draughts) this.#keep(draught)
+    await this.#commit(rows, lastSeq, this.#options.syncIntervalMs === null)
+    for (const row of rows) this.#keep(row)
     void this.#thin()
     return messages
   }
 
-  #draught(items: readonly Unplaced[]): readonly Draught[] {
-    const { history, sequence } = this.#options
-    const draughts: Draught[] = []
-    const lasts = new Map<string, Last>()
-    let open: Draught | undefined
-    for (const [at, item] of items.entries()) {
-      const { draft, byteCount } = item
-      const { channel, type, sender, body } = draft
-      const seq = history.lastSeq + 1 + at
-      const last = lasts.get(channel) ?? history.lastOf(channel)
-      const time = timeBehind(last, item.time)
-      const ordinal = ordinalBehind(last, time)
-      if (open === undefined || open.byteCount + byteCount > ROW_BYTES) {
-        open = { number: seq, pieces: [], messages: [], byteCount: 0 }
-        draughts.push(open)
-      }
-      const id = formatCursor({ epoch: sequence.epoch, seq })
-      const message = { id, seq, channel, time, ordinal, type, sender, body }
-      open.pieces.push(...place(item, { seq, previousSeq: last.seq, time, ordinal }))
-      open.messages.push(message)
-      open.byteCount += byteCount
-      lasts.set(channel, message)
-    }
-    return draughts
-  }
-
   async #commit(
-    draughts: readonly Draught[],
+    newRows: readonly NewRow[],
     lastSeq: number,
     isSynced: boolean,
     isClosed = false,
@@ -125,7 +91,7 @@ export class Journal {
     this.#thinned = []
     const state = this.#state(lastSeq, isClosed)
     const change: Change = {
-      rows: [...draughts, ...thinned.map(({ row, pieces }) => ({ number: row.number, pieces }))],
+      rows: [...newRows, ...thinned.map(({ row, bytes }) => ({ number: row.number, bytes }))],
       deleted: emptyRows.map(({ number }) => number),
       notes: encodeEnds(ended),
       state: this.#known === null || isNews(state, this.#known) ? encodeState(state) : null,
@@ -144,7 +110,7 @@ export class Journal {
     for (const { row, costBytes } of thinned) rows.noteThinned(row, costBytes)
   }
 
-  #keep({ number, messages }: Draught): void {
+  #keep({ number, messages }: NewRow): void {
     const { sequence, history, rows, onKept } = this.#options
     const row = rows.open(number, messages.at(-1)?.seq ?? number, messages)
     for (const message of messages) {
@@ -225,7 +191,7 @@ export class Journal {
         const { records } = decodeRow(found.get(row.number) ?? NOTHING)
         const kept = records.filter(record => history.holds(record))
         const costBytes = kept.reduce((sum, record) => sum + costOf(record), 0)
-        return { row, pieces: kept.map(({ bytes }) => bytes), costBytes }
+        return { row, bytes: Buffer.concat(kept.map(({ bytes }) => bytes)), costBytes }
       })
     } catch {
       // It cannot be read now, because the engine is being opened anew: there is no hurry.

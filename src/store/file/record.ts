@@ -15,16 +15,6 @@ const HEAD_BYTES = 42
 const PLACE_START = 4
 const PLACE_END = 32
 
-/** A message that is encoded but for its place in the sequence. */
-export interface Unplaced {
-  readonly draft: Draft
-  /** When it was handed in, in milliseconds since 1970. */
-  readonly time: number
-  readonly byteCount: number
-  readonly head: Buffer
-  readonly checksum: number
-}
-
 /** The place of a message in the sequence, and on its channel. */
 export interface RecordPlace {
   readonly seq: number
@@ -40,37 +30,39 @@ export interface Stored extends Draft, RecordPlace {
   readonly bytes: Buffer
 }
 
-/** Encodes all of a message that does not depend on its place. The body is not copied. */
-export function encode(draft: Draft, time: number): Unplaced {
-  const { channel, type, sender, body } = draft
-  const channelBytes = Buffer.byteLength(channel)
-  const senderBytes = sender?.length ?? 0
-  const head = Buffer.allocUnsafe(HEAD_BYTES + channelBytes + type.length + senderBytes)
-  const byteCount = head.length + body.length
-  head.writeUInt32BE(byteCount, LENGTH_START)
-  head.writeUInt8(VERSION, 36)
-  head.writeUInt8(channelBytes, 37)
-  head.writeUInt16BE(type.length, 38)
-  head.writeUInt16BE(sender === null ? 0 : senderBytes + 1, 40)
-  head.write(channel, HEAD_BYTES, 'utf8')
-  head.write(`${type}${sender ?? ''}`, HEAD_BYTES + channelBytes, 'latin1')
-  const headChecksum = crc32(head.subarray(PLACE_END))
-  // Of no bytes in no memory, Node's crc32 forgets what was before them.
-  const checksum = body.length === 0 ? headChecksum : crc32(body, headChecksum)
-  return { draft, time, byteCount, head, checksum }
+/** Bytes of the record of a message. */
+export function recordBytes({ channel, type, sender, body }: Draft): number {
+  return HEAD_BYTES + Buffer.byteLength(channel) + type.length + (sender?.length ?? 0) + body.length
 }
 
-/** Completes a record. Its pieces, one behind the other, are its bytes. */
-export function place(
-  { head, draft, checksum }: Unplaced,
-  { seq, previousSeq, time, ordinal }: RecordPlace,
-): readonly Uint8Array[] {
-  head.writeDoubleBE(seq, 4)
-  head.writeDoubleBE(previousSeq, 12)
-  head.writeDoubleBE(time, 20)
-  head.writeUInt32BE(ordinal, 28)
-  head.writeUInt32BE(crc32(head.subarray(PLACE_START, PLACE_END), checksum), 0)
-  return [head, draft.body]
+/**
+ * Writes the record of a message.
+ * @param start Where it begins in `target`.
+ * @param byteCount As {@link recordBytes} says.
+ */
+export function writeRecord(
+  target: Buffer,
+  start: number,
+  byteCount: number,
+  { seq, time, ordinal, channel, type, sender, body }: Draft & Omit<RecordPlace, 'previousSeq'>,
+  previousSeq: number,
+): void {
+  target.writeDoubleBE(seq, start + 4)
+  target.writeDoubleBE(previousSeq, start + 12)
+  target.writeDoubleBE(time, start + 20)
+  target.writeUInt32BE(ordinal, start + 28)
+  target.writeUInt32BE(byteCount, start + LENGTH_START)
+  target[start + 36] = VERSION
+  const nameStart = start + HEAD_BYTES
+  const channelBytes = target.write(channel, nameStart, 'utf8')
+  target[start + 37] = channelBytes
+  target.writeUInt16BE(type.length, start + 38)
+  target.writeUInt16BE(sender === null ? 0 : sender.length + 1, start + 40)
+  const typeStart = nameStart + channelBytes
+  target.write(type, typeStart, 'latin1')
+  if (sender !== null) target.write(sender, typeStart + type.length, 'latin1')
+  target.set(body, start + byteCount - body.length)
+  target.writeUInt32BE(checksumOf(target, start, start + byteCount), start)
 }
 
 /** What could be read of a row. */
@@ -97,8 +89,7 @@ export function decodeRow(row: Buffer): Row {
 }
 
 function decode(bytes: Buffer): Stored | null {
-  const checksum = crc32(bytes.subarray(PLACE_START, PLACE_END), crc32(bytes.subarray(PLACE_END)))
-  if (checksum !== bytes.readUInt32BE(0) || bytes[36] !== VERSION) return null
+  if (checksumOf(bytes, 0, bytes.length) !== bytes.readUInt32BE(0) || bytes[36] !== VERSION) return null
   const typeStart = HEAD_BYTES + bytes.readUInt8(37)
   const senderStart = typeStart + bytes.readUInt16BE(38)
   const senderBytes = bytes.readUInt16BE(40)
@@ -114,4 +105,11 @@ function decode(bytes: Buffer): Stored | null {
     body: bytes.subarray(bodyStart),
     bytes,
   }
+}
+
+function checksumOf(bytes: Buffer, start: number, end: number): number {
+  return crc32(
+    bytes.subarray(start + PLACE_START, start + PLACE_END),
+    crc32(bytes.subarray(start + PLACE_END, end)),
+  )
 }

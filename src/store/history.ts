@@ -81,7 +81,7 @@ export class History<Kept extends KeptMessage> {
     return { seq, second, ordinal }
   }
 
-  /** Takes the next message, and lets go of what is too much then. */
+  /** Takes the next message, and lets go of what is too much of its channel. Whoever pushed some trims then. */
   push(message: Kept): void {
     const log = this.#logs.get(message.channel) ?? this.#openLog(message.channel, this.#floor)
     const isFirst = log.keptCount === 0
@@ -93,11 +93,10 @@ export class History<Kept extends KeptMessage> {
     this.#costBytes += costOf(message)
     while (log.keptCount > maxCount || log.costBytes > maxBytes) this.#drop(log)
     if (isFirst && log.oldest === message) this.#expiry.set(log, message.time + maxAgeMs)
-    this.trim()
   }
 
   /**
-   * Takes the next message of an earlier life of the store.
+   * Takes the next message of an earlier life of the store, as {@link push} does.
    * @param previousSeq What `lastOf` its channel gave for it. Whatever is not there is gone, nobody knows how much.
    */
   restore(message: Kept, previousSeq: number): void {

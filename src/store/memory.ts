@@ -50,6 +50,7 @@ export class MemoryStore implements Store {
     const ordinal = ordinalBehind(last, time)
     const message: Message = { id, seq, channel, time, ordinal, type, sender, body }
     this.#history.push(message)
+    this.#history.trim()
     this.#onMessage(message)
     return message
   }

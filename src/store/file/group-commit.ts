@@ -36,7 +36,8 @@ export class GroupCommit<Item extends { readonly byteCount: number }, Result> {
     if (this.#waitingBytes > MAX_WAITING_BYTES) {
       throw new MsgbusError('MSGBUS_BUSY', 'Cannot publish: too much waits for the disk, try again later')
     }
-    const byteCount = items.reduce((sum, item) => sum + item.byteCount, 0)
+    let byteCount = 0
+    for (const item of items) byteCount += item.byteCount
     this.#waitingBytes += byteCount
     return new Promise((resolve, reject) => {
       this.#waiting.push({ items, byteCount, resolve, reject })
@@ -72,7 +73,9 @@ export class GroupCommit<Item extends { readonly byteCount: number }, Result> {
   async #writeGroup(group: readonly Member<Item, Result>[]): Promise<void> {
     for (const { byteCount } of group) this.#waitingBytes -= byteCount
     try {
-      const results = await this.#write(group.flatMap(({ items }) => items))
+      const all: Item[] = []
+      for (const { items } of group) for (const item of items) all.push(item)
+      const results = await this.#write(all)
       let start = 0
       for (const { items, resolve } of group) resolve(results.slice(start, (start += items.length)))
     } catch (error) {

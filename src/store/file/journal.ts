@@ -117,6 +117,7 @@ export class Journal {
       history.push(new StoredMessage(message, row, sequence))
       onKept(message)
     }
+    history.trim()
   }
 
   #state(lastSeq: number, isClosed: boolean): State {

@@ -140,12 +140,15 @@ class Loader {
     this.#nextSeq = Math.max(this.#nextSeq, lastSeq + 1)
     const row = rows.open(number, lastSeq, records)
     for (const record of records) {
+      const { seq, time, ordinal, body } = record
       const channel = this.#name(record.channel)
+      const type = this.#name(record.type)
       const sender = record.sender === null ? null : this.#name(record.sender)
-      const message = { ...record, channel, type: this.#name(record.type), sender }
-      const previousSeq = record.previousSeq === 0 ? Math.min(unsureSeq, record.seq - 1) : record.previousSeq
+      const message = { seq, channel, time, ordinal, type, sender, body }
+      const previousSeq = record.previousSeq === 0 ? Math.min(unsureSeq, seq - 1) : record.previousSeq
       history.restore(new StoredMessage(message, row, sequence), previousSeq)
     }
+    history.trim()
   }
 
   /** Takes in where a channel ended, behind all rows. */

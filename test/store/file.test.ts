@@ -338,7 +338,7 @@ await t.test('what is not ours is refused in one line, and left as it is', async
       /the directory is not empty and holds no store of msgbus; nothing in it was changed$/,
     ],
     [{ LOCK: '', CURRENT: 'MANIFEST-000001\n', '000003.log': 'x' }, /holds no store of msgbus/],
-    [{ 'msgbus-store': 'msgbus store, form 1\n', new: 'x' }, /it is of another version of msgbus$/],
+    [{ 'msgbus-store': 'msgbus store, form 2\n', new: 'x' }, /it is of another version of msgbus$/],
     [{ 'msgbus-store': '' }, /it is of another version of msgbus$/],
   ] as const) {
     const place = `${path}-${readdirSync(t.testdirName).length}`

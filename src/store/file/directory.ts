@@ -27,7 +27,7 @@ import { makeFolder } from '../../make-folder.ts'
 import { StoreError } from '../store-error.ts'
 
 const MARK = 'msgbus-store'
-const MARK_TEXT = 'msgbus store, form 2\n'
+const MARK_TEXT = 'msgbus store, form 3\n'
 const NEW_MARK = 'msgbus-store.new'
 
 // What stands in the top directory of a fresh file system.

@@ -5,27 +5,19 @@
 //   the channel, 38 bytes of the type, 40 bytes of the sender and one more (0: no sender), 42 channel, type, sender, body
 
 import { crc32 } from 'node:zlib'
-import type { Draft } from '../../message.ts'
+import type { Draft, Message } from '../../message.ts'
 
-const VERSION = 2
+const VERSION = 3
+const CHECKED_START = 4
 const LENGTH_START = 32
 const HEAD_BYTES = 42
 
-// What is known only when the message has its place. All behind it is in the checksum before.
-const PLACE_START = 4
-const PLACE_END = 32
-
-/** The place of a message in the sequence, and on its channel. */
-export interface RecordPlace {
-  readonly seq: number
-  /** Of the message before it on its channel, or the greatest that it may have had; 0 for none. */
-  readonly previousSeq: number
-  readonly time: number
-  readonly ordinal: number
-}
+type Recorded = Omit<Message, 'id'>
 
 /** A message as it was read. */
-export interface Stored extends Draft, RecordPlace {
+export interface Stored extends Recorded {
+  /** Of the message before it on its channel, or the greatest that it may have had; 0 for none. */
+  readonly previousSeq: number
   /** All of the record. */
   readonly bytes: Buffer
 }
@@ -39,12 +31,13 @@ export function recordBytes({ channel, type, sender, body }: Draft): number {
  * Writes the record of a message.
  * @param start Where it begins in `target`.
  * @param byteCount As {@link recordBytes} says.
+ * @param previousSeq As in {@link Stored}.
  */
 export function writeRecord(
   target: Buffer,
   start: number,
   byteCount: number,
-  { seq, time, ordinal, channel, type, sender, body }: Draft & Omit<RecordPlace, 'previousSeq'>,
+  { seq, time, ordinal, channel, type, sender, body }: Recorded,
   previousSeq: number,
 ): void {
   target.writeDoubleBE(seq, start + 4)
@@ -108,8 +101,5 @@ function decode(bytes: Buffer): Stored | null {
 }
 
 function checksumOf(bytes: Buffer, start: number, end: number): number {
-  return crc32(
-    bytes.subarray(start + PLACE_START, start + PLACE_END),
-    crc32(bytes.subarray(start + PLACE_END, end)),
-  )
+  return crc32(bytes.subarray(start + CHECKED_START, end))
 }

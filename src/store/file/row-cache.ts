@@ -10,22 +10,26 @@ const MAX_BYTES = 16 * 2 ** 20
 
 /** The messages of one row, each made once. */
 export class RowMessages {
-  readonly #records: ReadonlyMap<number, Stored>
-  readonly #messages = new Map<number, Message>()
+  readonly #records: readonly Stored[]
+  readonly #messages: (Message | undefined)[] = []
 
   constructor(bytes: Buffer) {
-    this.#records = new Map(decodeRow(bytes).records.map(record => [record.seq, record]))
+    this.#records = decodeRow(bytes).records
   }
 
   /** Undefined for one that is not there or cannot be read. */
   get(seq: number, id: string): Message | undefined {
-    const known = this.#messages.get(seq)
-    const record = this.#records.get(seq)
-    if (known !== undefined || record === undefined) return known
+    const at = this.#indexOf(seq)
+    const record = this.#records[at]
+    if (record === undefined) return undefined
     const { channel, time, ordinal, type, sender, body } = record
-    const message = { id, seq, channel, time, ordinal, type, sender, body }
-    this.#messages.set(seq, message)
-    return message
+    return (this.#messages[at] ??= { id, seq, channel, time, ordinal, type, sender, body })
+  }
+
+  #indexOf(seq: number): number {
+    const at = seq - (this.#records[0]?.seq ?? seq)
+    // Otherwise some before it are gone.
+    return this.#records[at]?.seq === seq ? at : this.#records.findIndex(record => record.seq === seq)
   }
 }
 

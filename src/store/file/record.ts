@@ -22,9 +22,19 @@ export interface Stored extends Recorded {
   readonly bytes: Buffer
 }
 
-/** Bytes of the record of a message. */
+/**
+ * Bytes of the record of a message.
+ * @throws {RangeError} for names that it cannot hold: a channel of more than 255 bytes, a type of more than 65,535, a sender of
+ *   more than 65,534.
+ */
 export function recordBytes({ channel, type, sender, body }: Draft): number {
-  return HEAD_BYTES + Buffer.byteLength(channel) + type.length + (sender?.length ?? 0) + body.length
+  const channelBytes = Buffer.byteLength(channel)
+  const senderBytes = sender?.length ?? 0
+  if (channelBytes > 0xff || type.length > 0xffff || senderBytes >= 0xffff) {
+    const found = `channel of ${channelBytes} bytes, type of ${type.length}, sender of ${senderBytes}`
+    throw new RangeError(`Cannot keep a message: ${found}, at most 255, 65535 and 65534 allowed`)
+  }
+  return HEAD_BYTES + channelBytes + type.length + senderBytes + body.length
 }
 
 /**

@@ -174,9 +174,14 @@ export class Engine {
       highWaterMarkBytes: PAGE_BYTES,
     })
     try {
+      let next = iterator.nextv(PAGE_COUNT)
       for (;;) {
-        const entries = await iterator.nextv(PAGE_COUNT)
+        const entries = await next
         if (entries.length === 0) return
+        // The disk is read on while those that are here are looked at.
+        next = iterator.nextv(PAGE_COUNT)
+        // It is awaited later, or by nobody if whoever reads has given up.
+        next.catch(() => undefined)
         yield entries.map(([key, bytes]): [number, Buffer] => [rowNumber(key), bytes])
       }
     } catch (error) {

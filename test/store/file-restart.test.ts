@@ -5,14 +5,10 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Engine } from '../../src/store/file/engine.ts'
-import { encode, place } from '../../src/store/file/record.ts'
-import { decodeState, encodeState, type State } from '../../src/store/file/state.ts'
 import { type FileStore, type FileStoreOptions, openFileStore } from '../../src/store/file.ts'
 import { draftOf } from '../contract/store.ts'
 import { TestLog } from '../wire/server.ts'
 import { listen, startPublisher } from './killing.ts'
-
-const NOBODY = { seq: 0, second: 0, ordinal: -1 }
 
 async function open(t: Test, path: string, options: FileStoreOptions = {}): Promise<FileStore> {
   const store = await openFileStore(path, options)
@@ -146,36 +142,3 @@ await t.test('a note of where a channel ended that is damaged is not relied on',
     await store.close()
   }
 })
-
-await t.test(
-  'a store of a version without such notes is read, and nothing is skipped in silence',
-  async t => {
-    const path = `${t.testdir()}/store`
-    const first = await open(t, path)
-    for (const channel of ['old', 'old', 'quiet', 'old', 'busy']) await first.append([draftOf(channel)])
-    await first.close()
-    const engine = await Engine.open(join(path, 'messages'))
-    const { forgotten, unsureSeq, ...state } = decodeState(await engine.state()) ?? ({} as State)
-    t.same([forgotten, unsureSeq], [NOBODY, 0])
-    // Of the channel nothing had been left then; hence the message that came next says that it is the first one.
-    const time = Date.now()
-    const record = place(encode(draftOf('old'), time), { seq: 4, previousSeq: 0, time, ordinal: 0 })
-    await engine.write(
-      {
-        rows: [{ number: 4, pieces: record }],
-        deleted: [1, 2],
-        notes: new Map(),
-        state: encodeState({ ...state, touchedSeq: 2, emptied: { ...NOBODY, seq: 2 } } as unknown as State),
-      },
-      true,
-    )
-    await engine.close()
-    for (let life = 1; life <= 3; life++) {
-      const store = await open(t, path)
-      t.equal(toldUntil(store, 'old'), 2, `life ${life}`)
-      t.equal(toldUntil(store, 'nobody'), 2)
-      t.equal(toldUntil(store, 'quiet'), 2, 'the message of the other one says the same')
-      await store.close()
-    }
-  },
-)

@@ -13,7 +13,6 @@ const STATE: State = {
   epoch: 'abc',
   lastSeq: 10,
   forgotten: { seq: 3, second: 2, ordinal: 1 },
-  unsureSeq: 0,
   touchedSeq: 4,
   isClosed: false,
   isSynced: true,

@@ -23,8 +23,6 @@ export interface JournalOptions {
   readonly history: History<StoredMessage>
   readonly rows: Rows
   readonly ends: Ends
-  /** Of the store's state. */
-  readonly unsureSeq: number
   /** Null: each write is on disk before it is told of. Else how often those before are brought there. */
   readonly syncIntervalMs: number | null
   readonly log: Log
@@ -126,7 +124,6 @@ export class Journal {
       epoch: sequence.epoch,
       lastSeq,
       forgotten: history.forgotten,
-      unsureSeq: this.#options.unsureSeq,
       touchedSeq: rows.touchedSeq,
       isClosed,
       isSynced: syncIntervalMs === null,

@@ -29,8 +29,6 @@ export interface Loaded {
   readonly history: History<StoredMessage>
   readonly rows: Rows
   readonly ends: Ends
-  /** Of the store's state. */
-  readonly unsureSeq: number
 }
 
 /**
@@ -55,8 +53,7 @@ export async function load(options: LoadOptions): Promise<Loaded> {
       ends.forget(channel)
     },
   })
-  const unsureSeq = state?.unsureSeq ?? 0
-  const loaded = { sequence, history, rows, ends, unsureSeq }
+  const loaded = { sequence, history, rows, ends }
   const loader = new Loader(loaded, state?.touchedSeq ?? 0)
   try {
     for await (const page of engine.rows()) for (const [number, bytes] of page) loader.add(number, bytes)
@@ -75,16 +72,14 @@ export async function load(options: LoadOptions): Promise<Loaded> {
     sequence.epoch = newEpoch()
     log.write('error', 'store.reset', { directory: directory.path, reason })
   }
-  const forgotten = state?.forgotten ?? NOT_GONE
-  history.resume(lastSeq, forgotten)
-  history.doubt(Math.max(damagedSeq, unsureSeq > forgotten.seq ? unsureSeq : 0))
+  history.resume(lastSeq, state?.forgotten ?? NOT_GONE)
+  history.doubt(damagedSeq)
   // What is known to be missing is not reported again.
   rows.touch(Math.max(state?.touchedSeq ?? 0, damagedSeq, reason === null ? 0 : lastSeq))
   const opened = encodeState({
     epoch: sequence.epoch,
     lastSeq,
     forgotten: history.forgotten,
-    unsureSeq,
     touchedSeq: rows.touchedSeq,
     isClosed: false,
     isSynced,
@@ -124,7 +119,7 @@ class Loader {
 
   /** Takes in the next row. */
   add(number: number, bytes: Buffer): void {
-    const { history, sequence, rows, unsureSeq } = this.#loaded
+    const { history, sequence, rows } = this.#loaded
     const found = decodeRow(bytes)
     const records = found.records.filter(
       ({ seq }, at) => seq > (found.records[at - 1]?.seq ?? history.lastSeq),
@@ -145,8 +140,7 @@ class Loader {
       const type = this.#name(record.type)
       const sender = record.sender === null ? null : this.#name(record.sender)
       const message = { seq, channel, time, ordinal, type, sender, body }
-      const previousSeq = record.previousSeq === 0 ? Math.min(unsureSeq, seq - 1) : record.previousSeq
-      history.restore(new StoredMessage(message, row, sequence), previousSeq)
+      history.restore(new StoredMessage(message, row, sequence), record.previousSeq)
     }
     history.trim()
   }

@@ -12,8 +12,6 @@ export interface State {
   readonly lastSeq: number
   /** Up to here there were messages of channels that nobody remembers. */
   readonly forgotten: Forgotten
-  /** Up to here, what says that it is the first message of its channel may not be. */
-  readonly unsureSeq: number
   /** Up to here rows were deleted or written anew with less in them, because what was in them had gone. */
   readonly touchedSeq: number
   /** False while the store is open, and for ever if it was not closed in good order. */
@@ -36,11 +34,6 @@ export function isNews(state: State, known: State): boolean {
   )
 }
 
-/** What was written before channels had notes of where they ended: this stood for all of which nothing was kept. */
-interface EarlierState extends Omit<State, 'forgotten' | 'unsureSeq'> {
-  readonly emptied: Forgotten
-}
-
 export function encodeState(state: State): Buffer {
   const text = JSON.stringify(state)
   return Buffer.from(`${checksumOf(text)} ${text}`)
@@ -50,10 +43,7 @@ export function encodeState(state: State): Buffer {
 export function decodeState(bytes: Buffer | undefined): State | null {
   const [, checksum, text = ''] = /^([0-9a-f]{8}) (.*)$/s.exec(bytes?.toString('utf8') ?? '') ?? []
   if (checksum === undefined || checksum !== checksumOf(text)) return null
-  const state = JSON.parse(text) as State | EarlierState
-  if (!('emptied' in state)) return state
-  const { emptied, ...others } = state
-  return { ...others, forgotten: { ...emptied, seq: 0 }, unsureSeq: emptied.seq }
+  return JSON.parse(text) as State
 }
 
 function checksumOf(text: string): string {

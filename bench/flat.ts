@@ -28,7 +28,7 @@ interface Rig {
 
 /** Starts a server with so many readers on one channel, and stops it when `use` is done. */
 async function withServer<Result>(readerCount: number, use: (rig: Rig) => Promise<Result>): Promise<Result> {
-  const contender = msgbus('msgbus', [])
+  const contender = msgbus('msgbus')
   const server = await contender.start({ folder: '', pemFile: null })
   const target = { port: server.port, isTls: false, wire: contender.wire }
   const tally = new Tally()

@@ -20,7 +20,8 @@ import { type Rounds, rowsOf, tableOf } from './peers/report.ts'
 import { type Workload, WORKLOADS } from './peers/workload.ts'
 
 const CONTENDERS: readonly Contender[] = [
-  msgbus('msgbus', []),
+  msgbus('msgbus'),
+  msgbus('2 workers', ['--workers', '2'], ['a', 'b', 'c']),
   nchan('nchan', 'http-multipart'),
   nchan('nchan raw', 'http-raw-stream'),
   nats,
@@ -112,8 +113,11 @@ async function compare(
   pemFile: string,
 ): Promise<Group> {
   const able = contenders.filter(
-    ({ speaksTls, wire }) =>
-      (workload.isTls !== true || speaksTls) && (workload.needsStream !== true || wire.stream !== null),
+    ({ name, only, speaksTls, wire }) =>
+      (workload.isOwn !== true || name === 'msgbus') &&
+      (only === undefined || only.includes(workload.key)) &&
+      (workload.isTls !== true || speaksTls) &&
+      (workload.needsStream !== true || wire.stream !== null),
   )
   const results = new Map<string, (Figure | null)[]>(able.map(({ name }) => [name, []]))
   for (let round = 0; round < Number(values.rounds); round++) {

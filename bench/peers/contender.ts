@@ -34,6 +34,8 @@ export interface Contender {
   /** What is to be found on the path, and the Debian package that brings it; null for what is part of this repository. */
   readonly needs: { readonly program: string; readonly packages: readonly string[] } | null
   readonly speaksTls: boolean
+  /** Keys of the workloads that it is for; all by default. */
+  readonly only?: readonly string[]
   readonly wire: Wire
   /** Rejects if it does not listen within some seconds. */
   start(options: StartOptions): Promise<ServerProcess>

@@ -9,10 +9,15 @@ import { getRequest, HTTP, postRequest } from './http-wire.ts'
 const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url))
 const BOUNDARY = 'bench'
 
-/** @param name Told apart from other ways to start it. @param extra Further arguments of the program. */
-export function msgbus(name: string, extra: readonly string[]): Contender {
+/**
+ * @param name Told apart from other ways to start it.
+ * @param extra Further arguments of the program.
+ * @param only Keys of the workloads that it is for.
+ */
+export function msgbus(name: string, extra: readonly string[] = [], only?: readonly string[]): Contender {
   return {
     name,
+    ...(only === undefined ? {} : { only }),
     needs: null,
     speaksTls: true,
     wire: {

@@ -27,6 +27,8 @@ export interface Workload {
   readonly needsStream?: boolean
   /** True if nothing is published: only what the connections cost is looked at. */
   readonly isIdle?: boolean
+  /** True for one of two that say something about one server, not about several. */
+  readonly isOwn?: boolean
   /** What is compared: deliveries or publishes per second of the server's time. */
   readonly unit: 'deliveries' | 'publishes'
   readonly run: (stage: Stage) => Promise<void>
@@ -88,11 +90,12 @@ export const WORKLOADS: readonly Workload[] = [
     title: '10 readers, 100 B, 64 in flight',
     readerCount: 10,
     unit: 'publishes',
+    isOwn: true,
     run: flood,
   },
   {
     ...{ ...one, key: 'g2', title: '10 readers, and 9,990 of other channels, 100 B, 64 in flight' },
-    ...{ readerCount: 10, bystanderCount: 9_990, unit: 'publishes', run: flood },
+    ...{ readerCount: 10, bystanderCount: 9_990, unit: 'publishes', isOwn: true, run: flood },
   },
   { ...one, key: 'h', title: 'a over TLS', isTls: true, run: closed },
   { ...one, key: 'h2', title: 'b over TLS', isTls: true, run: flood },
@@ -102,11 +105,12 @@ export const WORKLOADS: readonly Workload[] = [
     title: '900 readers, 10 kB, 20 a second',
     readerCount: 900,
     bodyBytes: 10_000,
+    isOwn: true,
     run: paced(20, 6_000),
   },
   {
     ...{ ...one, key: 'i2', title: '900 readers, and 100 that never read, 10 kB, 20 a second' },
-    ...{ readerCount: 900, stalledCount: 100, bodyBytes: 10_000, run: paced(20, 6_000) },
+    ...{ readerCount: 900, stalledCount: 100, bodyBytes: 10_000, isOwn: true, run: paced(20, 6_000) },
   },
   {
     ...{ ...one, key: 'j', title: '9,000 readers that get nothing' },

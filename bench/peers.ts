@@ -153,6 +153,9 @@ if (values.write) {
     'doc/benchmarks.json',
     `${JSON.stringify({ machine, groups: groups.map(({ workload, rows }) => ({ key: workload.key, title: workload.title, rows })) }, null, 1)}\n`,
   )
-  writeFileSync('doc/benchmarks.svg', chartOf(groups.filter(({ workload }) => workload.isIdle !== true)))
+  writeFileSync(
+    'doc/benchmarks.svg',
+    chartOf(groups.filter(({ workload: { isIdle, isOwn } }) => isIdle !== true && isOwn !== true)),
+  )
 }
 process.exit(0)

@@ -73,6 +73,13 @@ const LAYERS: readonly Layer[] = [
     imports: ['base', 'log', 'folder', 'store interface', 'memory store', 'file store'],
     packages: ['classic-level'],
   },
+  // The store of another process of the same server.
+  {
+    name: 'remote store',
+    places: ['src/store/remote/'],
+    imports: ['base', 'store interface', 'memory store', 'remote store'],
+    packages: [],
+  },
   {
     name: 'store',
     places: ['src/store/'],

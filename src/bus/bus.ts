@@ -9,10 +9,26 @@ import type { Filter } from '../filter.ts'
 import { isTree, type Matcher } from '../matcher.ts'
 import { checkSender, checkType, type Draft, type Message } from '../message.ts'
 import { MemoryStore } from '../store/memory.ts'
-import type { Awaitable, ChannelRecord, Page, PageRequest, Place, Start, Store } from '../store/store.ts'
+import type {
+  Awaitable,
+  ChannelRecord,
+  Notes,
+  Page,
+  PageRequest,
+  Place,
+  Start,
+  Store,
+} from '../store/store.ts'
 import { Lane } from './lane.ts'
 import { Replay } from './replay.ts'
 import type { Encoder, Sink } from './sink.ts'
+
+const BOUNDARY = /^[0-9a-f]{32}$/
+
+/** A new boundary for a bus, which nobody can guess. */
+export function makeBoundary(): string {
+  return randomBytes(16).toString('hex')
+}
 
 /** Which messages go where, in which form. */
 export interface SubscriptionRequest {
@@ -33,6 +49,8 @@ export interface SubscriptionRequest {
 export interface BusOptions {
   /** Closed with the bus. By default one in memory. */
   readonly store?: Store
+  /** See {@link Bus.boundary}; by default one of its own. Servers that carry the same messages have the same one. */
+  readonly boundary?: string
   /** Told when an encoder or a sink throws, which neither may; by default it is thrown where nobody catches. */
   readonly onFault?: (error: unknown) => void
 }
@@ -48,8 +66,8 @@ export class Bus {
    * 32 random characters that no accepted body contains, so that any format may use them as a delimiter and one
    * encoded message serves all readers.
    */
-  readonly boundary = randomBytes(16).toString('hex')
-  readonly #boundaryBytes = Buffer.from(this.boundary, 'latin1')
+  readonly boundary: string
+  readonly #boundaryBytes: Buffer
   readonly #store: Store
   readonly #lanesOfPath = new Map<string, Set<Lane>>()
   readonly #lanesOfEncoder = new Map<Encoder, Map<string, Lane>>()
@@ -58,7 +76,17 @@ export class Bus {
   #treeCount = 0
   #isClosed = false
 
-  constructor({ store = new MemoryStore(), onFault = throwLater }: BusOptions = {}) {
+  /** @throws {RangeError} for a boundary that is none. */
+  constructor({
+    store = new MemoryStore(),
+    boundary = makeBoundary(),
+    onFault = throwLater,
+  }: BusOptions = {}) {
+    if (!BOUNDARY.test(boundary)) {
+      throw new RangeError(`Cannot set "boundary": current value is "${boundary}", 32 hex digits wanted`)
+    }
+    this.boundary = boundary
+    this.#boundaryBytes = Buffer.from(boundary, 'latin1')
     this.#store = store
     this.#onFault = onFault
     store.follow(message => {
@@ -174,8 +202,13 @@ export class Bus {
     }
   }
 
+  /** See `Store.notes`. */
+  get notes(): Notes | undefined {
+    return this.#store.notes
+  }
+
   /** Every channel that the store knows, in no order. */
-  channels(): Iterable<ChannelRecord> {
+  channels(): Awaitable<Iterable<ChannelRecord>> {
     return this.#store.channels()
   }
 

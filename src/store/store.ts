@@ -103,10 +103,22 @@ export interface Store {
   read(request: PageRequest): Awaitable<Page>
 
   /** What is known about channels that had messages, in no order; nothing once it is closed. */
-  channels(): Iterable<ChannelRecord>
+  channels(): Awaitable<Iterable<ChannelRecord>>
+
+  /** What several processes know together; a store that only this one uses has none. */
+  readonly notes?: Notes
 
   /** Takes no more messages and lets go of everything. Twice is allowed. */
   close(): Awaitable<void>
+}
+
+/**
+ * Numbers by name, of which whoever uses the store may set some. Kept as long as the store is open; when there are too many,
+ * the one that was set longest ago is forgotten.
+ */
+export interface Notes {
+  get(name: string): Awaitable<number | undefined>
+  set(name: string, value: number): Awaitable<void>
 }
 
 /** One channel since the store was opened. */

@@ -131,7 +131,7 @@ async function lifeContract(t: Test, kind: StoreKind): Promise<void> {
     const { store } = rig
     t.match(store.epoch, /^[0-9a-f]{1,32}$/)
     t.equal(store.lastSeq, 0)
-    t.same([...store.channels()], [])
+    t.same([...(await store.channels())], [])
     for (const paths of [['a'], ['a', 'b'], ['a/'], ['']]) {
       const { messages, seq, lostCount } = await store.read({ paths, afterSeq: 0, maxCount: 10 })
       t.same({ messages, seq, lostCount }, { messages: [], seq: 0, lostCount: 0 })
@@ -162,7 +162,7 @@ async function lifeContract(t: Test, kind: StoreKind): Promise<void> {
     await refused(t, 'append', () => store.append([draftOf('a')]))
     await refused(t, 'read', () => store.read({ paths: ['a'], afterSeq: 0, maxCount: 1 }))
     await refused(t, 'locate', () => store.locate(['a'], { kind: 'all' }))
-    t.same([...store.channels()], [])
+    t.same([...(await store.channels())], [])
     t.equal(store.epoch, epoch)
     t.equal(store.lastSeq, 1, 'nothing was appended')
   })
@@ -291,7 +291,7 @@ async function orderContract(t: Test, kind: StoreKind): Promise<void> {
   await t.test('channels are counted', async t => {
     const { store } = await Rig.open(t, kind, { maxCount: 2 })
     for (const body of ['1', '22', '333']) await store.append([draftOf('a', body), draftOf('b/c', '')])
-    const records = [...store.channels()]
+    const records = [...(await store.channels())]
     t.same(
       records.map(({ name, messageCount, byteCount, keptCount, newest }) => ({
         ...{ name, messageCount, byteCount, keptCount, newest: newest?.seq },
@@ -710,7 +710,7 @@ async function retentionContract(t: Test, kind: StoreKind): Promise<void> {
     t.equal(rig.store.lastSeq, 3)
     t.match(await rig.after(['a'], 1), { missedCount: 1, isReset: false })
     t.match(await rig.locate(['a'], { kind: 'last', count: 5 }), { seq: 3, missedCount: 0, isReset: false })
-    const [record] = [...rig.store.channels()].filter(({ name }) => name === 'a')
+    const [record] = [...(await rig.store.channels())].filter(({ name }) => name === 'a')
     t.match(record, { messageCount: 2, keptCount: 0 })
     t.equal(record?.newest, undefined)
   })
@@ -777,7 +777,7 @@ async function retentionContract(t: Test, kind: StoreKind): Promise<void> {
     for (let round = 0; round < 4; round++) {
       for (const name of names) await rig.store.append([draftOf(name, 'x'.repeat(400))])
     }
-    const counts = new Map([...rig.store.channels()].map(({ name, keptCount }) => [name, keptCount]))
+    const counts = new Map([...(await rig.store.channels())].map(({ name, keptCount }) => [name, keptCount]))
     t.same(
       names.map(name => counts.get(name)),
       [2, 1, 3, 1, 1, 3, 2, 0, 2],

@@ -62,7 +62,8 @@ export class LaterStore implements Store {
     return page
   }
 
-  channels(): Iterable<ChannelRecord> {
+  async channels(): Promise<Iterable<ChannelRecord>> {
+    await turn()
     return this.#store.channels()
   }
 

@@ -53,7 +53,7 @@ await t.test('case 2: PUT makes a channel, twice as well as once; 304 has no bod
   }
   connection.send(requestText('PUT', '/publisher/b', { body: 'ignored' }))
   t.equal((await connection.readAnswer()).status, 200)
-  t.same([...server.server.bus.channels()], [], 'a body of PUT is published nowhere')
+  t.same([...(await server.server.bus.channels())], [], 'a body of PUT is published nowhere')
 })
 
 await t.test('case 3: a POST with nobody waiting is 202, and a GET delivers it', async t => {

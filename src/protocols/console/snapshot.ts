@@ -20,12 +20,12 @@ export interface Snapshot {
 }
 
 /** @param startedMs When the server began, on the clock of `performance.now()`. */
-export function takeSnapshot(bus: Bus, startedMs: number): Snapshot {
+export async function takeSnapshot(bus: Bus, startedMs: number): Promise<Snapshot> {
   const subscribers = bus.subscriberCounts()
   const silent = new Map([...subscribers].filter(([path]) => !isTree(path)))
   const newest = new Newest()
   const totals = { messages: 0, bytes: 0, channels: 0, subscribers: sum(subscribers.values()) }
-  for (const record of bus.channels()) {
+  for (const record of await bus.channels()) {
     totals.messages += record.messageCount
     totals.bytes += record.byteCount
     totals.channels++

@@ -35,7 +35,7 @@ export class Statistics {
     if (exchange.method === 'HEAD') {
       exchange.answer(200, ['Content-Type', CONTENT_TYPE])
     } else if (hasWord(exchange.target.query, 'poll')) {
-      const line = wholeLine(this.#take())
+      const line = wholeLine(await this.#take())
       exchange.send(200, ['Content-Type', CONTENT_TYPE], Buffer.from(`${line}\n`))
     } else {
       await this.#stream(exchange)
@@ -45,6 +45,7 @@ export class Statistics {
   async #stream(exchange: Exchange): Promise<void> {
     const { streams } = this.#options
     const group = this.#groups[isChunked(exchange) ? 1 : 0]
+    const now = this.#last ?? (await this.#take())
     await streams.open(exchange, () => ({
       conversation: streams.answer(exchange, {
         contentType: CONTENT_TYPE,
@@ -58,18 +59,19 @@ export class Statistics {
       repeatsLast: false,
       // There is a line every second.
       ping: () => null,
-      subscribe: sink => this.#subscribe(group, sink),
+      subscribe: sink => this.#subscribe(group, sink, now),
       onClose: () => undefined,
     }))
   }
 
-  #subscribe(group: Group, sink: Sink): { close(): void } {
+  #subscribe(group: Group, sink: Sink, now: Snapshot): { close(): void } {
     // The one that the next line is compared with, though it may be almost a second old.
-    this.#last ??= this.#take()
+    this.#last ??= now
     sink.write(group.batch(wholeLine(this.#last)))
     group.sinks.add(sink)
     this.#clock ??= setInterval(() => {
-      this.#tick()
+      // A store that does not answer is told about by whoever has it; here the next line may be there again.
+      this.#tick().catch(() => undefined)
     }, PERIOD_MS)
     return {
       close: () => {
@@ -79,8 +81,11 @@ export class Statistics {
     }
   }
 
-  #tick(): void {
-    const now = this.#take()
+  async #tick(): Promise<void> {
+    const clock = this.#clock
+    const now = await this.#take()
+    // Everybody has left meanwhile.
+    if (this.#clock !== clock) return
     const line = changesLine(this.#last ?? now, now)
     this.#last = now
     for (const group of this.#groups) group.write(line)
@@ -92,7 +97,7 @@ export class Statistics {
     this.#last = null
   }
 
-  #take(): Snapshot {
+  #take(): Promise<Snapshot> {
     return takeSnapshot(this.#options.bus, this.#startedMs)
   }
 }

@@ -29,17 +29,18 @@ export const silentLog: Log = { isEnabled: () => false, write: () => undefined }
  * What cannot be written (nobody reads the pipe, the disk is full) is lost; the next line that can be says in
  * `lostCount` how many were.
  * @param verbosity 0 warnings, 1 adds who comes and goes, 2 adds documents, 3 adds every publish.
+ * @param fields In every line.
  */
-export function openLog(verbosity: number, fd = 2): Log {
+export function openLog(verbosity: number, fd = 2, fields: LogFields | null = null): Log {
   const levels = ['warn', 'info', 'debug', 'trace'] as const
   const lines = new LineWriter(fd)
-  const logger = pino({ level: levels[Math.min(verbosity, 3)] ?? 'warn', base: null }, lines)
+  const logger = pino({ level: levels[Math.min(verbosity, 3)] ?? 'warn', base: fields }, lines)
   return {
     isEnabled: level => logger.isLevelEnabled(level),
-    write: (level, event, fields = {}) => {
+    write: (level, event, own = {}) => {
       if (!logger.isLevelEnabled(level)) return
       const { lostCount } = lines
-      logger[level](printable(lostCount > 0 ? { ...fields, lostCount } : fields), event)
+      logger[level](printable(lostCount > 0 ? { ...own, lostCount } : own), event)
     },
   }
 }

@@ -1,23 +1,19 @@
-// The server as a program: arguments to configuration, configuration to a running server, signals to its end, and errors
-// to one line and an exit code: 0 stopped when told to, 1 no address or store to be had, 70 a fault of its own, 77 could
-// not become the user, 78 wrong configuration.
+// The server as a program: arguments to configuration, configuration to a running server in one process or several, signals
+// to its end, and errors to one line and an exit code.
 
 import { readFileSync } from 'node:fs'
 import { COMMANDS_HELP } from '../client/commands/commands.ts'
-import { ConfigError } from './config/config-error.ts'
 import { loadConfig } from './config/load.ts'
 import type { Config } from './config/schema.ts'
+import { EXIT_SOFTWARE, exitCodeOf, lineOf } from './exit.ts'
 import { describeFault, type Log, openLog } from './log.ts'
-import { UserError } from './process.ts'
-import { ListenError, type Running, serve } from './serve.ts'
-import { StoreError } from './store/store-error.ts'
+import { type Running, serve, type ServeOptions } from './serve.ts'
 
-// An address or a store that cannot be had.
-const EXIT_UNAVAILABLE = 1
-// [sysexits(3)]
-const EXIT_SOFTWARE = 70
-const EXIT_PERMISSION = 77
-const EXIT_CONFIG = 78
+async function serveByWorkers(config: Config, options: ServeOptions): Promise<Running> {
+  // Only now: without workers none of it is needed.
+  const primary = await import('./workers/primary.ts')
+  return primary.serveByWorkers(config, options)
+}
 
 /**
  * Runs the server until it is told to stop, and ends the process.
@@ -48,7 +44,8 @@ async function run(config: Config): Promise<void> {
   const stop = new AbortController()
   let running: Running | null = null
   followSignals(() => running, stop, log)
-  running = await serve(config, { log, signal: stop.signal })
+  const options = { log, signal: stop.signal }
+  running = config.workers > 1 ? await serveByWorkers(config, options) : await serve(config, options)
   process.stdout.write(greeting(running, config))
   await running.closed
   process.exit(0)
@@ -105,19 +102,6 @@ function greeting({ urls }: Running, { listeners, rootDir, password }: Config): 
 // Nothing connects to the address that means all addresses.
 function localUrl(url: string): string {
   return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')
-}
-
-function exitCodeOf(error: unknown): number {
-  if (error instanceof ConfigError) return EXIT_CONFIG
-  if (error instanceof UserError) return EXIT_PERMISSION
-  if (error instanceof StoreError) return error.isMisconfigured ? EXIT_CONFIG : EXIT_UNAVAILABLE
-  return error instanceof ListenError ? EXIT_UNAVAILABLE : EXIT_SOFTWARE
-}
-
-function lineOf(error: unknown): string {
-  if (error instanceof ConfigError) return error.message
-  const isExpected = error instanceof UserError || error instanceof ListenError || error instanceof StoreError
-  return `msgbus: ${isExpected ? error.message : describeFault(error)}`
 }
 
 function version(): string {

@@ -1,23 +1,19 @@
 // Runs a configured server until it is told to stop: opens all listeners or none, gives up privileges, follows its
 // certificate file. It reads no arguments and handles no signals itself.
 
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { isIPv6 } from 'node:net'
-import { createSecureContext } from 'node:tls'
-import { ConfigError } from './config/config-error.ts'
+import { readCertificate } from './certificate.ts'
 import type { Config, Listener } from './config/schema.ts'
 import { isLoopback } from './http/host-list.ts'
 import type { Log } from './log.ts'
-import { actingAs, becomeUser, descriptorLimit, findUser } from './process.ts'
+import { openStores, type Stores } from './open-stores.ts'
+import { actingAs, becomeUser, descriptorLimit, findUser, type User } from './process.ts'
 import { createServer, type Server } from './server.ts'
-import { openStore } from './store/open.ts'
-import type { Store } from './store/store.ts'
 
 // Files, logs and listeners need descriptors besides the connections.
 const RESERVED_DESCRIPTORS = 128
 // For the server to cut off what is left when the drain time is over.
-const CUT_OFF_MS = 100
+export const CUT_OFF_MS = 100
 
 export interface ServeOptions {
   readonly log: Log
@@ -49,28 +45,57 @@ export class ListenError extends Error {
  *   opened.
  */
 export async function serve(config: Config, { log, signal }: ServeOptions): Promise<Running> {
-  const { certFile, listeners } = config
-  const pem = certFile === null ? null : readCertificate(certFile)
+  const { certFile, listeners, password } = config
+  const pem = readCertificate(certFile)
   const user = config.user === null ? null : findUser(config.user)
   // As whoever has to go on with them.
-  const [store, stores] = await actingAs(user, () => openStores(config, log))
+  const stores = await actingAs(user, () => openStores(config, log))
+  const maxConnections = limitConnections(config.maxConnections, log)
+  const serving = await serveStores({ ...config, maxConnections }, { log, signal, pem, user, ...stores })
+  if (password === null) warnIfReachable(listeners, serving.urls, log)
+  return {
+    ...serving,
+    reloadCertificate: () => {
+      serving.setCertificate(readCertificate(certFile))
+    },
+  }
+}
+
+export interface ServeStoresOptions extends ServeOptions, Stores {
+  /** PEM text for the TLS listeners. */
+  readonly pem: string | null
+  /** To become once everything is open. */
+  readonly user: User | null
+  readonly boundary?: string
+}
+
+/** What has the connections. */
+export interface Serving extends Pick<Running, 'urls' | 'closed'> {
+  setCertificate(pem: string | null): void
+}
+
+/**
+ * Opens all listeners, over stores that are open and that it closes at the end or if that fails.
+ * @throws {ListenError}, {UserError}
+ */
+export async function serveStores(
+  config: Config,
+  { log, signal, pem, user, ...given }: ServeStoresOptions,
+): Promise<Serving> {
   const server = createServer({
     ...config,
-    store,
-    stores,
+    ...given,
     ...(config.locations === null ? {} : { hbpush: config.locations }),
-    maxConnections: limitConnections(config.maxConnections, log),
     log,
   })
   const urls: string[] = []
   try {
-    for (const listener of listeners) urls.push(await open(server, listener, pem))
+    for (const listener of config.listeners) urls.push(await open(server, listener, pem))
     if (user !== null) becomeUser(user)
   } catch (error) {
     await server.close(0)
     throw error
   }
-  if (config.password === null) warnIfReachable(listeners, urls, log)
   const closed = new Promise<void>((resolve, reject) => {
     const stop = (): void => {
       // What is no HTTP connection yet, such as half a TLS handshake, must not hold up the end.
@@ -88,70 +113,10 @@ export async function serve(config: Config, { log, signal }: ServeOptions): Prom
   return {
     urls,
     closed,
-    reloadCertificate: () => {
-      if (certFile !== null) server.setCertificate(readCertificate(certFile))
+    setCertificate: next => {
+      if (next !== null) server.setCertificate(next)
     },
   }
-}
-
-// All of them or none.
-async function openStores(
-  { store, stores, retain }: Config,
-  log: Log,
-): Promise<readonly [main: Store, others: ReadonlyMap<string, Store>]> {
-  const open = async (request: Config['store']): Promise<Store> =>
-    openStore({ ...request, retention: { ...request.retention, rules: retain } }, log)
-  const main = await open(store)
-  const others = new Map<string, Store>()
-  try {
-    for (const [name, request] of stores) others.set(name, await open(request))
-  } catch (error) {
-    for (const opened of [main, ...others.values()]) await opened.close()
-    throw error
-  }
-  return [main, others]
-}
-
-/**
- * Reads a certificate (with those that signed it behind it, if any) and its private key, in any order.
- * @returns The PEM text, fit for `node:tls`.
- * @throws {ConfigError} whose place is the file.
- */
-function readCertificate(file: string): string {
-  const refuse = (found: string, cause?: unknown): ConfigError =>
-    new ConfigError(file, 'cert', 'a certificate and its private key in PEM', found, { cause })
-  let pem: string
-  try {
-    pem = readFileSync(file, 'utf8')
-  } catch (cause) {
-    throw refuse(`a file that cannot be read (${codeOf(cause)})`, cause)
-  }
-  // One by one, because OpenSSL says the same of a missing key and a missing certificate, and Node takes no text at all
-  // for a server without a certificate.
-  let certificate: X509Certificate
-  try {
-    certificate = new X509Certificate(pem)
-  } catch (cause) {
-    throw refuse('no certificate that can be read', cause)
-  }
-  let key: KeyObject
-  try {
-    key = createPrivateKey(pem)
-  } catch (cause) {
-    const isEncrypted = /^(?:-----BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED)/m.test(pem)
-    throw refuse(isEncrypted ? 'an encrypted private key' : 'no private key that can be read', cause)
-  }
-  if (!certificate.checkPrivateKey(key)) throw refuse('the private key of another certificate')
-  try {
-    createSecureContext({ cert: pem, key: pem })
-  } catch (cause) {
-    throw refuse(`one that cannot be used (${codeOf(cause)})`, cause)
-  }
-  return pem
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? 'no reason given'
 }
 
 const REASON_OF: Readonly<Record<string, string>> = {
@@ -181,7 +146,8 @@ async function open(
   }
 }
 
-function limitConnections(wanted: number, log: Log): number {
+/** As many connections as were asked for, or as this process may have. */
+export function limitConnections(wanted: number, log: Log): number {
   const allowed = descriptorLimit() - RESERVED_DESCRIPTORS
   if (wanted <= allowed) return wanted
   const maxConnections = Math.max(1, allowed)
@@ -189,7 +155,8 @@ function limitConnections(wanted: number, log: Log): number {
   return maxConnections
 }
 
-function warnIfReachable(listeners: readonly Listener[], urls: readonly string[], log: Log): void {
+/** Warns of a server without a password that others can reach. */
+export function warnIfReachable(listeners: readonly Listener[], urls: readonly string[], log: Log): void {
   const reachable = urls.filter((_, at) => !isLoopback(listeners[at]?.address ?? ''))
   if (reachable.length === 0) return
   const text =

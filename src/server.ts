@@ -2,7 +2,7 @@
 // own or inside somebody else's `node:http` server. It reads no configuration file, no arguments and no signals.
 
 import type { RequestListener } from 'node:http'
-import { Bus } from './bus/bus.ts'
+import { Bus, makeBoundary } from './bus/bus.ts'
 import { defaultConfig } from './config/load.ts'
 import type { Config } from './config/schema.ts'
 import type { ListenerProtocol } from './config/values.ts'
@@ -44,6 +44,8 @@ type Settings = Pick<
 export interface ServerOptions extends Partial<Settings> {
   /** The bus to serve; a new one by default. */
   readonly bus?: Bus
+  /** Of all buses that it makes, see `BusOptions.boundary`. */
+  readonly boundary?: string
   /** What keeps the history of a new bus, and is closed with it; by default one in memory. */
   readonly store?: Store
   /**
@@ -98,6 +100,7 @@ export class Server {
     bus: givenBus,
     store,
     stores = new Map(),
+    boundary = makeBoundary(),
     hbpush = DEFAULT_LOCATIONS,
     prefix = '/msgbus/',
     log = silentLog,
@@ -109,11 +112,13 @@ export class Server {
     if (stores.has(DEFAULT_STORE)) {
       throw new RangeError(`Cannot set "stores": "${DEFAULT_STORE}" is the name of "store"`)
     }
-    const bus = givenBus ?? new Bus(store === undefined ? {} : { store })
+    const bus = givenBus ?? new Bus(store === undefined ? { boundary } : { boundary, store })
     this.#ownsBus = givenBus === undefined
     const settings = checkSettings(given)
     this.bus = bus
-    this.#furtherBuses = new Map([...stores].map(([name, further]) => [name, new Bus({ store: further })]))
+    this.#furtherBuses = new Map(
+      [...stores].map(([name, further]) => [name, new Bus({ boundary, store: further })]),
+    )
     this.#settings = settings
     this.#log = rationed(log)
     this.#connections = new ConnectionLimit(settings.maxConnections)

@@ -118,8 +118,17 @@ const LAYERS: readonly Layer[] = [
   { name: 'config', places: ['src/config/'], imports: ['base', 'config'], packages: ['valibot', 'yaml'] },
   {
     name: 'composition',
-    places: ['cli', 'process', 'run-server', 'serve', 'server'].map(name => `src/${name}.ts`),
-    imports: [...SERVER_PARTS, 'protocol', 'store', 'config', 'composition', 'commands'],
+    places: ['certificate', 'cli', 'exit', 'open-stores', 'process', 'run-server', 'serve', 'server'].map(
+      name => `src/${name}.ts`,
+    ),
+    imports: [...SERVER_PARTS, 'protocol', 'store', 'config', 'composition', 'workers', 'commands'],
+    packages: [],
+  },
+  // The same server in several processes.
+  {
+    name: 'workers',
+    places: ['src/workers/'],
+    imports: [...SERVER_PARTS, 'remote store', 'config', 'composition', 'workers'],
     packages: [],
   },
   // For embedders alone: no layer may import it, so that it closes no circle.

@@ -293,6 +293,17 @@ export const OPTIONS = {
     schema: USER,
     help: 'User to become once the ports are bound.',
   },
+  workers: {
+    name: 'workers',
+    group: 'Process',
+    placeholder: 'COUNT',
+    schema: integer(1, 256),
+    default: '1',
+    unit: 'processes',
+    help:
+      'Processes that have the connections, beside the one that then has the store; 1 is one process for everything. ' +
+      'More than the machine has cores only cost memory.',
+  },
   verbosity: {
     name: 'verbose',
     short: ['v'],

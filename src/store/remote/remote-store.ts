@@ -83,6 +83,7 @@ export class RemoteStore implements Store {
   #mark = 0
   #untoldBytes = 0
   #isAnswering = false
+  #heldMessage: Frame | null = null
   #closed: Promise<void> | null = null
   #onIdle: () => void = () => undefined
   #onMessage: (message: Message) => void = () => undefined
@@ -113,7 +114,7 @@ export class RemoteStore implements Store {
     this.#socket.on('data', (piece: Buffer) => {
       this.#reader.push(piece)
       this.#noteTaken(piece.length)
-      if (!this.#isAnswering) this.#readOn()
+      if (this.#heldMessage === null) this.#readOn()
     })
     this.#socket.resume()
     this.#readOn()
@@ -208,20 +209,27 @@ export class RemoteStore implements Store {
   }
 
   #readOn(): void {
-    for (let frame = this.#reader.next(); frame !== null; frame = this.#reader.next()) {
-      if (frame.kind === TELLING.message) {
+    for (let frame = this.#heldMessage ?? this.#reader.next(); frame !== null; frame = this.#reader.next()) {
+      this.#heldMessage = null
+      if (frame.kind !== TELLING.message) {
+        this.#takeAnswer(frame)
+      } else if (this.#isAnswering) {
+        this.#heldMessage = frame
+        return
+      } else {
         this.#takeMessage(decodeMessage(frame.content, 0, this.epoch).value)
-        continue
       }
-      this.#takeAnswer(frame)
-      if (frame.kind === TELLING.appended || frame.kind === TELLING.refused) continue
-      this.#isAnswering = true
-      setImmediate(() => {
-        this.#isAnswering = false
-        this.#readOn()
-      })
-      return
     }
+  }
+
+  // Behind an answer that tells a place, until those who asked have gone on from it.
+  #holdMessages(): void {
+    if (this.#isAnswering) return
+    this.#isAnswering = true
+    setImmediate(() => {
+      this.#isAnswering = false
+      if (this.#heldMessage !== null) this.#readOn()
+    })
   }
 
   #takeMessage(message: Message): void {
@@ -245,9 +253,11 @@ export class RemoteStore implements Store {
         pending.resolve(this.#appended(content.readDoubleBE(0), content.readUInt32BE(8)))
         break
       case TELLING.page:
+        this.#holdMessages()
         pending.resolve(this.#page(content))
         break
       case TELLING.answer:
+        this.#holdMessages()
         pending.resolve(parse(content))
         break
       default:

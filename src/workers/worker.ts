@@ -1,0 +1,71 @@
+// A worker, which is a process of its own: it has connections, over stores that the primary has. It ends when it is told to,
+// or when the primary is gone.
+
+import { Socket } from 'node:net'
+import { EXIT_SOFTWARE, exitCodeOf, lineOf } from '../exit.ts'
+import { describeFault, openLog } from '../log.ts'
+import type { Stores } from '../open-stores.ts'
+import { findUser } from '../process.ts'
+import { type Serving, serveStores } from '../serve.ts'
+import { openRemoteStore } from '../store/remote/remote-store.ts'
+import type { Store } from '../store/store.ts'
+import { FIRST_STORE_FD, type LetterToPrimary, type LetterToWorker } from './letters.ts'
+
+type Start = Extract<LetterToWorker, { kind: 'start' }>
+
+process.title = 'msgbus worker'
+for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined)
+// A terminal and a service manager send them to all processes: what they mean is said by the primary, in good order.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined)
+
+const stop = new AbortController()
+let serving: Serving | null = null
+process.on('message', (letter: LetterToWorker) => {
+  switch (letter.kind) {
+    case 'start':
+      void run(letter)
+      break
+    case 'certificate':
+      serving?.setCertificate(letter.pem)
+      break
+    case 'stop':
+      stop.abort()
+  }
+})
+
+send({ kind: 'awake' })
+
+async function run({ number, config, pem, boundary }: Start): Promise<void> {
+  const log = openLog(config.verbosity, 2, { worker: number })
+  process.on('uncaughtException', error => {
+    log.write('error', 'process.fault', { error: describeFault(error) })
+    process.exit(EXIT_SOFTWARE)
+  })
+  try {
+    const user = config.user === null ? null : findUser(config.user)
+    const stores = await openStores([...config.stores.keys()])
+    serving = await serveStores(config, { log, signal: stop.signal, pem, user, boundary, ...stores })
+  } catch (error) {
+    const exitCode = exitCodeOf(error)
+    send({ kind: 'failed', line: lineOf(error), exitCode }, () => process.exit(exitCode))
+    return
+  }
+  send({ kind: 'ready', urls: serving.urls })
+  await serving.closed
+  process.exit(0)
+}
+
+async function openStores(names: readonly string[]): Promise<Stores> {
+  const open = (at: number): Promise<Store> => {
+    const socket = new Socket({ fd: FIRST_STORE_FD + at, readable: true, writable: true })
+    return openRemoteStore(socket, () => process.exit(0))
+  }
+  const store = await open(0)
+  const stores = new Map<string, Store>()
+  for (const [at, name] of names.entries()) stores.set(name, await open(at + 1))
+  return { store, stores }
+}
+
+function send(letter: LetterToPrimary, onSent: () => void = () => undefined): void {
+  process.send?.(letter, undefined, undefined, onSent)
+}

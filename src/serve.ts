@@ -2,6 +2,7 @@
 // certificate file. It reads no arguments and handles no signals itself.
 
 import { isIPv6 } from 'node:net'
+import type { Census, Count } from './bus/census.ts'
 import { readCertificate } from './certificate.ts'
 import type { Config, Listener } from './config/schema.ts'
 import { isLoopback } from './http/host-list.ts'
@@ -67,10 +68,13 @@ export interface ServeStoresOptions extends ServeOptions, Stores {
   /** To become once everything is open. */
   readonly user: User | null
   readonly boundary?: string
+  readonly census?: () => Census
 }
 
 /** What has the connections. */
 export interface Serving extends Pick<Running, 'urls' | 'closed'> {
+  /** What this process has. */
+  count(): Count
   setCertificate(pem: string | null): void
 }
 
@@ -113,6 +117,7 @@ export async function serveStores(
   return {
     urls,
     closed,
+    count: () => server.count(),
     setCertificate: next => {
       if (next !== null) server.setCertificate(next)
     },

@@ -3,6 +3,7 @@
 
 import type { RequestListener } from 'node:http'
 import { Bus, makeBoundary } from './bus/bus.ts'
+import { type Census, type Count, ownCosts, soloCensus } from './bus/census.ts'
 import { defaultConfig } from './config/load.ts'
 import type { Config } from './config/schema.ts'
 import type { ListenerProtocol } from './config/values.ts'
@@ -16,7 +17,7 @@ import { openStaticFiles } from './http/static-files.ts'
 import { Streams } from './http/streams.ts'
 import { describeFault, type Log, rationed, silentLog } from './log.ts'
 import { createConsole } from './protocols/console/console.ts'
-import { createHbpush } from './protocols/hbpush/hbpush.ts'
+import { createHbpush, type Hbpush } from './protocols/hbpush/hbpush.ts'
 import { DEFAULT_LOCATIONS, DEFAULT_STORE, type HbpushLocation } from './protocols/hbpush/location.ts'
 import { createNative } from './protocols/native/native.ts'
 import type { Store } from './store/store.ts'
@@ -46,6 +47,8 @@ export interface ServerOptions extends Partial<Settings> {
   readonly bus?: Bus
   /** Of all buses that it makes, see `BusOptions.boundary`. */
   readonly boundary?: string
+  /** Asked what other processes have that serve the same stores; by default there are none. */
+  readonly census?: () => Census
   /** What keeps the history of a new bus, and is closed with it; by default one in memory. */
   readonly store?: Store
   /**
@@ -92,6 +95,7 @@ export class Server {
   readonly #dispatcher: Dispatcher
   readonly #streams: Streams
   readonly #connections: ConnectionLimit
+  readonly #hbpush: Hbpush
   readonly #mounts: Router
   readonly #nativeOnly: Router
   readonly #listeners: Listener[] = []
@@ -101,6 +105,7 @@ export class Server {
     store,
     stores = new Map(),
     boundary = makeBoundary(),
+    census = always(soloCensus()),
     hbpush = DEFAULT_LOCATIONS,
     prefix = '/msgbus/',
     log = silentLog,
@@ -135,7 +140,7 @@ export class Server {
     const prefixes: Mount[] = [{ prefix, ...native }]
     if (settings.noConsole !== true) {
       const hasPassword = settings.password !== null
-      const { handle } = createConsole({ bus, streams: this.#streams, prefix, hasPassword })
+      const { handle } = createConsole({ bus, streams: this.#streams, census, prefix, hasPassword })
       prefixes.push({ prefix: CONSOLE_PREFIX, handle })
     }
     const locations = createHbpush({
@@ -143,7 +148,9 @@ export class Server {
       locations: hbpush,
       buses: new Map([[DEFAULT_STORE, bus], ...this.#furtherBuses]),
       closing: this.#streams.closing,
+      census,
     })
+    this.#hbpush = locations
     this.#mounts = new Router({ prefixes, patterns: [locations], files })
     this.#nativeOnly = new Router({ prefixes: [{ prefix: '/', ...native }] })
   }
@@ -189,6 +196,15 @@ export class Server {
     return listener.url
   }
 
+  /** What this process has. */
+  count(): Count {
+    return {
+      subscribers: this.bus.subscriberCounts(),
+      waiting: this.#hbpush.countWaiting(),
+      ...ownCosts(),
+    }
+  }
+
   /** Uses another certificate for new TLS connections; open ones keep theirs. */
   setCertificate(pem: string): void {
     for (const listener of this.#listeners) listener.setCertificate(pem)
@@ -231,6 +247,10 @@ export class Server {
       files(req, res)
     }
   }
+}
+
+function always<Value>(value: Value): () => Value {
+  return () => value
 }
 
 const NUMBERS = [

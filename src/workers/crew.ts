@@ -4,6 +4,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { type Count, ownCosts, sumOf } from '../bus/census.ts'
 import type { Config } from '../config/schema.ts'
 import { EXIT_SOFTWARE, WorkerError } from '../exit.ts'
 import type { Log } from '../log.ts'
@@ -37,6 +38,8 @@ interface Seat {
   /** Before it is filled again. */
   waitMs: number
   isReady: boolean
+  /** What the worker has told last. */
+  count: Count | null
   timer: NodeJS.Timeout | undefined
 }
 
@@ -60,6 +63,7 @@ export class Crew {
     this.#config = config
     this.#seats = Array.from({ length: config.workers }, (_, at) => ({
       ...{ number: at + 1, worker: null, bornMs: 0, waitMs: 0, isReady: false, timer: undefined },
+      count: null,
     }))
     this.failed = new Promise((_, reject) => {
       this.#fail = reject
@@ -150,16 +154,26 @@ export class Crew {
   #take(seat: Seat, letter: LetterToPrimary): void {
     const { boundary } = this.#options
     const { number, worker } = seat
+    const startedMs = performance.timeOrigin
     switch (letter.kind) {
       case 'awake':
-        send(worker, { kind: 'start', number, config: this.#config, pem: this.#pem, boundary })
+        send(worker, { kind: 'start', number, config: this.#config, pem: this.#pem, boundary, startedMs })
         break
       case 'ready':
         this.#noteReady(seat, letter.urls)
         break
+      case 'count':
+        seat.count = letter.count
+        send(worker, { kind: 'others', others: this.#countOthers(seat) })
+        break
       case 'failed':
         this.#noteFailure(seat, letter)
     }
+  }
+
+  #countOthers(seat: Seat): Count {
+    const counts = this.#seats.flatMap(other => (other === seat ? [] : (other.count ?? [])))
+    return sumOf([{ ...sumOf([]), ...ownCosts() }, ...counts])
   }
 
   #noteReady(seat: Seat, urls: readonly string[]): void {
@@ -188,6 +202,7 @@ export class Crew {
     const { number, bornMs, waitMs } = seat
     seat.worker = null
     seat.isReady = false
+    seat.count = null
     this.#onChange()
     if (this.#isStopping) return
     if (!this.#hasStarted) {

@@ -2,6 +2,7 @@
 // or when the primary is gone.
 
 import { Socket } from 'node:net'
+import { type Count, sumOf } from '../bus/census.ts'
 import { EXIT_SOFTWARE, exitCodeOf, lineOf } from '../exit.ts'
 import { describeFault, openLog } from '../log.ts'
 import type { Stores } from '../open-stores.ts'
@@ -18,7 +19,12 @@ for (const output of [process.stdout, process.stderr]) output.on('error', () => 
 // A terminal and a service manager send them to all processes: what they mean is said by the primary, in good order.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined)
 
+// Of many channels only those are told that have most.
+const COUNT_MS = 1_000
+const MAX_TOLD = 10_000
+
 const stop = new AbortController()
+let others: Count = sumOf([])
 let serving: Serving | null = null
 process.on('message', (letter: LetterToWorker) => {
   switch (letter.kind) {
@@ -28,6 +34,9 @@ process.on('message', (letter: LetterToWorker) => {
     case 'certificate':
       serving?.setCertificate(letter.pem)
       break
+    case 'others':
+      others = letter.others
+      break
     case 'stop':
       stop.abort()
   }
@@ -35,7 +44,7 @@ process.on('message', (letter: LetterToWorker) => {
 
 send({ kind: 'awake' })
 
-async function run({ number, config, pem, boundary }: Start): Promise<void> {
+async function run({ number, config, pem, boundary, startedMs }: Start): Promise<void> {
   const log = openLog(config.verbosity, 2, { worker: number })
   process.on('uncaughtException', error => {
     log.write('error', 'process.fault', { error: describeFault(error) })
@@ -44,14 +53,23 @@ async function run({ number, config, pem, boundary }: Start): Promise<void> {
   try {
     const user = config.user === null ? null : findUser(config.user)
     const stores = await openStores([...config.stores.keys()])
-    serving = await serveStores(config, { log, signal: stop.signal, pem, user, boundary, ...stores })
+    serving = await serveStores(config, {
+      ...{ log, signal: stop.signal, pem, user, boundary, ...stores },
+      census: () => ({ startedMs: startedMs - performance.timeOrigin, others }),
+    })
   } catch (error) {
     const exitCode = exitCodeOf(error)
     send({ kind: 'failed', line: lineOf(error), exitCode }, () => process.exit(exitCode))
     return
   }
-  send({ kind: 'ready', urls: serving.urls })
-  await serving.closed
+  const { urls, closed } = serving
+  send({ kind: 'ready', urls })
+  setInterval(() => {
+    if (serving === null) return
+    const { subscribers, waiting, ...costs } = serving.count()
+    send({ kind: 'count', count: { ...costs, subscribers: mostOf(subscribers), waiting: mostOf(waiting) } })
+  }, COUNT_MS)
+  await closed
   process.exit(0)
 }
 
@@ -64,6 +82,11 @@ async function openStores(names: readonly string[]): Promise<Stores> {
   const stores = new Map<string, Store>()
   for (const [at, name] of names.entries()) stores.set(name, await open(at + 1))
   return { store, stores }
+}
+
+function mostOf(counts: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  if (counts.size <= MAX_TOLD) return counts
+  return new Map([...counts].sort(([, one], [, other]) => other - one).slice(0, MAX_TOLD))
 }
 
 function send(letter: LetterToPrimary, onSent: () => void = () => undefined): void {

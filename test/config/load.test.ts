@@ -64,6 +64,7 @@ await t.test('without anything, every option has its default', t => {
     drainMs: 10_000,
     configFile: null,
     user: null,
+    workers: 1,
     verbosity: 0,
     listeners: [{ address: '127.0.0.1', port: 8888, isTls: false, protocol: null }],
   })

@@ -2,6 +2,7 @@
 // (doc/protocol/statistics.md). It knows no readers and no clock.
 
 import type { Bus } from '../../bus/bus.ts'
+import { type Census, mergeOf, ownCosts } from '../../bus/census.ts'
 import { isTree } from '../../matcher.ts'
 import type { ChannelRecord } from '../../store/store.ts'
 
@@ -19,9 +20,9 @@ export interface Snapshot {
   readonly channels: ReadonlyMap<string, string>
 }
 
-/** @param startedMs When the server began, on the clock of `performance.now()`. */
-export async function takeSnapshot(bus: Bus, startedMs: number): Promise<Snapshot> {
-  const subscribers = bus.subscriberCounts()
+/** @param census Of the other processes that serve the bus, and what is told is of all of them. */
+export async function takeSnapshot(bus: Bus, { startedMs, others }: Census): Promise<Snapshot> {
+  const subscribers = mergeOf([bus.subscriberCounts(), others.subscribers])
   const silent = new Map([...subscribers].filter(([path]) => !isTree(path)))
   const newest = new Newest()
   const totals = { messages: 0, bytes: 0, channels: 0, subscribers: sum(subscribers.values()) }
@@ -37,12 +38,12 @@ export async function takeSnapshot(bus: Bus, startedMs: number): Promise<Snapsho
     totals.channels++
     newest.add({ name, messageCount: 0, byteCount: 0, keptCount: 0, newest: undefined })
   }
-  const { user, system } = process.cpuUsage()
+  const { cpuMs, rssBytes } = ownCosts()
   const head = {
     time: Date.now(),
     uptimeMs: Math.round(performance.now() - startedMs),
     totals,
-    process: { cpuMs: Math.round((user + system) / 1000), rssBytes: process.memoryUsage.rss() },
+    process: { cpuMs: cpuMs + others.cpuMs, rssBytes: rssBytes + others.rssBytes },
     wide: listWide(subscribers),
   }
   return {

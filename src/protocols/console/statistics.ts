@@ -2,6 +2,7 @@
 // does. What is in a line is made in `snapshot.ts`.
 
 import type { Bus } from '../../bus/bus.ts'
+import type { Census } from '../../bus/census.ts'
 import type { Batch, Encoder, Sink } from '../../bus/sink.ts'
 import { assemble } from '../../http/chunk.ts'
 import { type Exchange, isChunked } from '../../http/exchange.ts'
@@ -13,6 +14,8 @@ import { changesLine, type Snapshot, takeSnapshot, wholeLine } from './snapshot.
 export interface StatisticsOptions {
   readonly bus: Bus
   readonly streams: Streams
+  /** Of the other processes that serve this bus. */
+  readonly census: () => Census
 }
 
 const PERIOD_MS = 1_000
@@ -20,7 +23,6 @@ const CONTENT_TYPE = 'application/x-ndjson'
 
 export class Statistics {
   readonly #options: StatisticsOptions
-  readonly #startedMs = performance.now()
   // Lines differ only by how they are cut into chunks.
   readonly #groups = [new Group(false), new Group(true)] as const
   #clock: NodeJS.Timeout | undefined
@@ -98,7 +100,8 @@ export class Statistics {
   }
 
   #take(): Promise<Snapshot> {
-    return takeSnapshot(this.#options.bus, this.#startedMs)
+    const { bus, census } = this.#options
+    return takeSnapshot(bus, census())
   }
 }
 

@@ -4,6 +4,7 @@
 
 import type { Bus } from '../../bus/bus.ts'
 import type { Message } from '../../message.ts'
+import type { Awaitable, Notes } from '../../store/store.ts'
 import { RecentMap } from './recent-map.ts'
 
 /** Type of the message that hides all before it on its channel. */
@@ -25,19 +26,21 @@ interface Search {
 export class Channels {
   readonly #bus: Bus
   // Where the bus was then: a tombstone behind that place ends it, whoever published it.
-  readonly #createdSeqs = new RecentMap<string, number>(MAX_CREATED)
+  readonly #createdSeqs: Notes
   readonly #searches = new RecentMap<string, Search>(MAX_SEARCHED)
 
   constructor(bus: Bus) {
     this.#bus = bus
+    // Whoever serves the same store has to know them, too.
+    this.#createdSeqs = bus.notes ?? new RecentMap<string, number>(MAX_CREATED)
   }
 
   /**
-   * Makes a channel exist, for as long as this process lasts and does not have too many of them.
+   * Makes a channel exist, for as long as this server lasts and does not have too many of them.
    * @param seq Of the message that makes it; by default it is made without one.
    */
-  create(name: string, seq = this.#bus.position.seq): void {
-    this.#createdSeqs.set(name, seq)
+  create(name: string, seq = this.#bus.position.seq): Awaitable<void> {
+    return this.#createdSeqs.set(name, seq)
   }
 
   /** Number of the newest tombstone up to now, 0 for none. Nothing up to there is to be seen. */
@@ -72,7 +75,7 @@ export class Channels {
 
   /** @param deletedSeq As {@link deletedSeq} has told. */
   async exists(name: string, deletedSeq: number): Promise<boolean> {
-    if ((this.#createdSeqs.get(name) ?? -1) >= deletedSeq) return true
+    if (((await this.#createdSeqs.get(name)) ?? -1) >= deletedSeq) return true
     const { messages } = await this.#bus.read(matcherOf(name), { afterSeq: deletedSeq, maxCount: 1 })
     return messages.some(message => !isTombstone(message))
   }

@@ -2,6 +2,7 @@
 // its own: it says itself which paths are its own.
 
 import type { Bus } from '../../bus/bus.ts'
+import { type Census, waitingKey } from '../../bus/census.ts'
 import { MsgbusError } from '../../errors.ts'
 import { type Exchange, hasBody } from '../../http/exchange.ts'
 import type { PatternMount } from '../../http/router.ts'
@@ -18,13 +19,20 @@ export interface HbpushOptions extends PublisherOptions {
   readonly buses: ReadonlyMap<string, Bus>
   /** Aborted when the server begins to close. */
   readonly closing: AbortSignal
+  /** Of the other processes that serve these buses. */
+  readonly census: () => Census
+}
+
+export interface Hbpush extends PatternMount {
+  /** Subscribers that wait in this process, by `waitingKey`. */
+  countWaiting(): ReadonlyMap<string, number>
 }
 
 /** What a poller is told over and over, and goes on behind. */
 const PASSING_CODES: ReadonlySet<string> = new Set(['MSGBUS_CURSOR', 'MSGBUS_GONE', 'MSGBUS_NOT_FOUND'])
 
 /** @throws {RangeError} for a location whose store is not there. */
-export function createHbpush(options: HbpushOptions): PatternMount {
+export function createHbpush(options: HbpushOptions): Hbpush {
   const publisher = new Publisher(options)
   const realms = createRealms(options)
   const places = options.locations.map(location => ({ location, realm: realmOf(location, realms) }))
@@ -46,6 +54,12 @@ export function createHbpush(options: HbpushOptions): PatternMount {
       }
       return null
     },
+    countWaiting: () =>
+      new Map(
+        [...realms].flatMap(([store, { waiters }]) =>
+          [...waiters.counts].map(([channel, count]) => [waitingKey(store, channel), count] as const),
+        ),
+      ),
   }
 }
 
@@ -54,10 +68,18 @@ interface Place {
   readonly realm: Realm
 }
 
-function createRealms({ buses, closing, locations }: HbpushOptions): ReadonlyMap<string, Realm> {
+function createRealms({ buses, closing, locations, census }: HbpushOptions): ReadonlyMap<string, Realm> {
   const names = new Set(locations.map(({ store }) => store))
   return new Map(
-    [...buses].filter(([name]) => names.has(name)).map(([name, bus]) => [name, createRealm(bus, closing)]),
+    [...buses]
+      .filter(([name]) => names.has(name))
+      .map(([name, bus]) => {
+        const countElsewhere = (channel: string): number => {
+          const { waiting } = census().others
+          return waiting.size === 0 ? 0 : (waiting.get(waitingKey(name, channel)) ?? 0)
+        }
+        return [name, createRealm(bus, closing, countElsewhere)]
+      }),
   )
 }
 

@@ -66,7 +66,7 @@ export class Publisher {
   async #create(request: Request): Promise<void> {
     const { exchange, realm, channel } = request
     await this.#readBody(exchange)
-    realm.channels.create(channel)
+    await realm.channels.create(channel)
     const deletedSeq = await realm.channels.deletedSeq(channel)
     answerInfo(request, 200, await realm.channels.newest(channel, deletedSeq))
   }
@@ -81,11 +81,11 @@ export class Publisher {
     if (!location.createsOnPost) await this.#check(request)
     const body = await this.#readBody(exchange)
     const message = await bus.publish({ ...draft, body })
-    channels.create(channel, message.seq)
+    await channels.create(channel, message.seq)
     logPublish(this.#options.log, peerOf(exchange), message)
     // Those who wait are answered when the turn ends in which the bus has it.
     await turn()
-    answerInfo(request, waiters.hasAnswered(message) ? 201 : 202, message, ['Msgbus-Id', message.id])
+    answerInfo(request, waiters.wereWaiting(message) ? 201 : 202, message, ['Msgbus-Id', message.id])
   }
 
   async #delete(request: Request): Promise<void> {

@@ -10,7 +10,14 @@ export interface Realm {
   readonly waiters: Waiters
 }
 
-/** @param closing Aborted when the server begins to close. */
-export function createRealm(bus: Bus, closing: AbortSignal): Realm {
-  return { bus, channels: new Channels(bus), waiters: new Waiters(bus, closing) }
+/**
+ * @param closing Aborted when the server begins to close.
+ * @param countElsewhere Subscribers that wait on a channel at other processes of this server.
+ */
+export function createRealm(
+  bus: Bus,
+  closing: AbortSignal,
+  countElsewhere: (channel: string) => number,
+): Realm {
+  return { bus, channels: new Channels(bus), waiters: new Waiters({ bus, closing, countElsewhere }) }
 }

@@ -50,7 +50,7 @@ export async function subscribe(
     deletedSeqs.set(name, deletedSeq)
     if (await channels.exists(name, deletedSeq)) continue
     if (!createsOnGet) throw unknownChannel()
-    channels.create(name)
+    await channels.create(name)
   }
   const progress = await openProgress(realm, reading, place, deletedSeqs)
   const message = await findNext(realm, reading, progress, deletedSeqs)

@@ -29,9 +29,18 @@ export interface Wait {
   readonly progress: Progress
 }
 
+export interface WaitersOptions {
+  readonly bus: Bus
+  /** Aborted when nobody may wait any more. */
+  readonly closing: AbortSignal
+  /** Subscribers that wait on a channel at other processes of this server. */
+  readonly countElsewhere: (channel: string) => number
+}
+
 export class Waiters {
   readonly #bus: Bus
   readonly #closing: AbortSignal
+  readonly #countElsewhere: (channel: string) => number
   readonly #waiters = new Set<Waiter>()
   readonly #counts = new Map<string, number>()
   readonly #answered = new WeakSet<Message>()
@@ -41,23 +50,35 @@ export class Waiters {
     readonly headers: readonly string[]
   } | null = null
 
-  /** @param closing Aborted when nobody may wait any more. */
-  constructor(bus: Bus, closing: AbortSignal) {
+  constructor({ bus, closing, countElsewhere }: WaitersOptions) {
     this.#bus = bus
     this.#closing = closing
+    this.#countElsewhere = countElsewhere
     closing.addEventListener('abort', () => {
       for (const waiter of this.#waiters) waiter.refuse(closed())
     })
   }
 
-  /** Subscribers that wait on this channel. */
+  /** Subscribers that wait in this process, by channel. */
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts
+  }
+
+  /** Subscribers that wait on this channel, in whichever process. */
   count(channel: string): number {
+    return this.#countHere(channel) + this.#countElsewhere(channel)
+  }
+
+  #countHere(channel: string): number {
     return this.#counts.get(channel) ?? 0
   }
 
-  /** Whether some waiter was answered with this message, once its turn of the event loop is over. */
-  hasAnswered(message: Message): boolean {
-    return this.#answered.has(message)
+  /**
+   * Whether some waiter was answered with this message, once its turn of the event loop is over; of other processes, whether
+   * somebody waited there when it was last told.
+   */
+  wereWaiting(message: Message): boolean {
+    return this.#answered.has(message) || this.#countElsewhere(message.channel) > 0
   }
 
   /** Answers with the first message that is wanted, as soon as it is there; with 410 if a channel is deleted before. */
@@ -67,7 +88,7 @@ export class Waiters {
     const { matcher, progress } = wait
     const waiter = new Waiter(exchange, wait, this)
     this.#waiters.add(waiter)
-    for (const path of matcher.paths) this.#counts.set(path, this.count(path) + 1)
+    for (const path of matcher.paths) this.#counts.set(path, this.#countHere(path) + 1)
     // What a client sends behind a GET must not hide that it goes away.
     exchange.req.resume()
     waiter.begin(
@@ -84,7 +105,7 @@ export class Waiters {
   delete(waiter: Waiter, { paths }: Matcher): void {
     this.#waiters.delete(waiter)
     for (const path of paths) {
-      const count = this.count(path) - 1
+      const count = this.#countHere(path) - 1
       if (count > 0) this.#counts.set(path, count)
       else this.#counts.delete(path)
     }

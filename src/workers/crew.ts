@@ -210,10 +210,11 @@ export class Crew {
       this.#fail(new WorkerError(line, EXIT_SOFTWARE))
       return
     }
-    log.write('error', 'worker.died', { worker: number, pid: process.pid ?? 0, reason })
-    if (this.#seats.every(({ worker }) => worker === null)) this.#pinPorts()
+    if (this.#seats.every(other => other.worker === null)) this.#pinPorts()
     const wasQuick = performance.now() - bornMs < QUICK_DEATH_MS
     seat.waitMs = wasQuick ? Math.min(Math.max(2 * waitMs, MIN_WAIT_MS), MAX_WAIT_MS) : 0
+    const fields = { worker: number, pid: process.pid ?? 0, reason, waitMs: seat.waitMs }
+    log.write('error', 'worker.died', fields)
     seat.timer = setTimeout(() => {
       this.#fill(seat)
     }, seat.waitMs)

@@ -29,7 +29,12 @@ const MAX_READS = 4
 // How often the other side is told how far this one has got.
 const TAKEN_BYTES = 256 * 1024
 
+// What may be on its way there without an answer. Whoever publishes without waiting for answers must not fill the memory.
+const MAX_UNANSWERED_BYTES = 64 * 2 ** 20
+
 interface Pending {
+  /** Of drafts. */
+  readonly byteCount: number
   /** Messages from here on are not to be forgotten. */
   readonly neededSeq: number
   readonly resolve: (value: unknown) => void
@@ -82,6 +87,7 @@ export class RemoteStore implements Store {
   #lastSeq: number
   #mark = 0
   #untoldBytes = 0
+  #unansweredBytes = 0
   #isAnswering = false
   #heldMessage: Frame | null = null
   #closed: Promise<void> | null = null
@@ -123,10 +129,13 @@ export class RemoteStore implements Store {
   append(drafts: readonly Draft[]): Promise<readonly Message[]> {
     this.#checkOpen('publish')
     if (drafts.length === 0) return Promise.resolve([])
+    const byteCount = drafts.reduce((sum, draft) => sum + draftBytes(draft), 0)
+    if (this.#unansweredBytes > 0 && this.#unansweredBytes + byteCount > MAX_UNANSWERED_BYTES) {
+      throw new MsgbusError('MSGBUS_BUSY', 'Cannot publish: too many messages are waiting to be kept')
+    }
     return new Promise((resolve, reject) => {
-      const request = this.#begin({ resolve: resolve as Pending['resolve'], reject })
-      const contentBytes = drafts.reduce((sum, draft) => sum + draftBytes(draft), 0)
-      this.#outbox.push(openFrame(ASKING.append, request, contentBytes))
+      const request = this.#begin({ byteCount, resolve: resolve as Pending['resolve'], reject })
+      this.#outbox.push(openFrame(ASKING.append, request, byteCount))
       for (const draft of drafts) this.#outbox.push(...encodeDraft(draft))
     })
   }
@@ -193,13 +202,14 @@ export class RemoteStore implements Store {
 
   #ask<Answer>(question: Question): Promise<Answer> {
     return new Promise<Answer>((resolve, reject) => {
-      const request = this.#begin({ resolve: resolve as Pending['resolve'], reject })
+      const request = this.#begin({ byteCount: 0, resolve: resolve as Pending['resolve'], reject })
       this.#outbox.push(jsonFrame(ASKING.ask, request, question))
     })
   }
 
-  #begin(waiting: Pick<Pending, 'resolve' | 'reject'>): number {
+  #begin(waiting: Omit<Pending, 'neededSeq'>): number {
     if (this.#socket.destroyed) throw lost()
+    this.#unansweredBytes += waiting.byteCount
     this.#requestCount = (this.#requestCount + 1) % 2 ** 32
     this.#pending.set(this.#requestCount, {
       ...waiting,
@@ -248,6 +258,7 @@ export class RemoteStore implements Store {
     const pending = this.#pending.get(request)
     if (pending === undefined) throw new TypeError(`Cannot take the answer ${kind}: nobody asked ${request}`)
     this.#pending.delete(request)
+    this.#unansweredBytes -= pending.byteCount
     switch (kind) {
       case TELLING.appended:
         pending.resolve(this.#appended(content.readDoubleBE(0), content.readUInt32BE(8)))

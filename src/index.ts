@@ -14,6 +14,7 @@
 //   It knows no HTTP: it is handed an encoder and a sink (`sink`).
 // - `store/` keeps messages and gives them their order and their ids; `store` is what every one of them promises.
 // - `codec/` turns messages into bytes and back. Pure, and shared with browsers.
+// - `workers/` is the same server in several processes: one has the store, which the others use through `store/remote/`.
 // - `config/` has every option once, in `schema`.
 // - `message`, `channel`, `matcher`, `filter`, `cursor`, `errors` and `statuses` are the base that all of them stand on.
 // - `server` puts it together; `cli` is the program around it.

@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { createServer } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
 import { certificate, connect, type Connection } from '../wire/server.ts'
@@ -100,6 +101,22 @@ await t.test('workers that all die are replaced at the same address', async t =>
   await crew.program.event('worker.ready', 4)
   const reader = await connectTo(t, crew, 2)
   t.match((await askOn(reader, 'GET', '/msgbus/a?poll&as=ndjson&since=all')).body, '"body":"before"')
+})
+
+await t.test('it ends with one line when all workers died and their port is gone', async t => {
+  const crew = await startCrew(t)
+  for (const worker of [1, 2]) process.kill(pidOf(crew, worker), 'SIGKILL')
+  await crew.program.event('worker.died', 2)
+  const thief = createServer()
+  t.teardown(() => {
+    thief.close()
+  })
+  thief.listen(crew.port, '127.0.0.1')
+  await once(thief, 'listening')
+  const { code, stderr } = await crew.program.exit()
+  t.equal(code, 1)
+  const last = stderr.trim().split('\n').at(-1)
+  t.equal(last, `msgbus: Cannot listen on 127.0.0.1:${crew.port}: something else listens there (EADDRINUSE)`)
 })
 
 await t.test('a worker that keeps dying is replaced later each time', async t => {

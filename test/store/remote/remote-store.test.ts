@@ -11,7 +11,7 @@ import type { Message } from '../../../src/message.ts'
 import { MemoryStore } from '../../../src/store/memory.ts'
 import { openRemoteStore, type RemoteStore } from '../../../src/store/remote/remote-store.ts'
 import { type HostOptions, StoreHost } from '../../../src/store/remote/store-host.ts'
-import type { Store } from '../../../src/store/store.ts'
+import type { Page, PageRequest, Store } from '../../../src/store/store.ts'
 import { draftOf, storeContract } from '../../contract/store.ts'
 
 /** A pair of connected sockets. */
@@ -103,17 +103,31 @@ await t.test('what one has appended is there for all whose question comes later'
 
 const MIB = 2 ** 20
 
+/** In which something is appended right behind each page, so that both leave in one piece. */
+class BusyStore extends MemoryStore {
+  override read(request: PageRequest): Page {
+    setImmediate(() => this.append([draftOf('a')]))
+    return super.read(request)
+  }
+}
+
 await t.test('an answer is true when it is given, whatever comes behind it', async t => {
-  const memory = new MemoryStore()
-  const { open } = lend(t, memory)
+  const { open } = lend(t, new BusyStore())
   const store = await open()
   store.follow(() => undefined)
-  for (let round = 0; round < 200; round++) {
-    const page = store.read({ paths: ['a'], afterSeq: -1, maxCount: 1000 })
-    // In one piece with the answer, which the store gives a turn later.
-    setImmediate(() => memory.append([draftOf('a'), draftOf('a')]))
-    t.equal((await page).seq, store.lastSeq)
+  for (let round = 0; round < 50; round++) {
+    const page = await store.read({ paths: ['a'], afterSeq: -1, maxCount: 1000 })
+    t.equal(page.seq, store.lastSeq)
   }
+})
+
+await t.test('a store that is gone before it was there is told', async t => {
+  const [here, there] = await connectPair(t)
+  there.destroy()
+  await t.rejects(
+    openRemoteStore(here, () => undefined),
+    { code: 'MSGBUS_STORE' },
+  )
 })
 
 await t.test(

@@ -130,8 +130,6 @@ export class Crew {
   }
 
   #fill(seat: Seat): void {
-    const { hosts, log } = this.#options
-    const { number } = seat
     const worker = cluster.fork()
     seat.worker = worker
     seat.bornMs = performance.now()
@@ -143,32 +141,36 @@ export class Crew {
     worker.process.once('exit', (code, signal) => {
       this.#noteDeath(seat, worker, signal ?? code ?? 0)
     })
-    for (const [at, host] of hosts.entries()) {
-      host.add(worker.process.stdio[FIRST_STORE_FD + at] as Socket, () => {
-        log.write('error', 'worker.stuck', { worker: number, pid: worker.process.pid ?? 0 })
-        worker.process.kill('SIGKILL')
-      })
-    }
   }
 
   #take(seat: Seat, letter: LetterToPrimary): void {
-    const { boundary } = this.#options
-    const { number, worker } = seat
-    const startedMs = performance.timeOrigin
     switch (letter.kind) {
       case 'awake':
-        send(worker, { kind: 'start', number, config: this.#config, pem: this.#pem, boundary, startedMs })
+        if (seat.worker !== null) this.#begin(seat.number, seat.worker)
         break
       case 'ready':
         this.#noteReady(seat, letter.urls)
         break
       case 'count':
         seat.count = letter.count
-        send(worker, { kind: 'others', others: this.#countOthers(seat) })
+        send(seat.worker, { kind: 'others', others: this.#countOthers(seat) })
         break
       case 'failed':
         this.#noteFailure(seat, letter)
     }
+  }
+
+  // Not before it is awake: until it reads what it is given, publishers would have to wait for it.
+  #begin(number: number, worker: Worker): void {
+    const { hosts, boundary, log } = this.#options
+    for (const [at, host] of hosts.entries()) {
+      host.add(worker.process.stdio[FIRST_STORE_FD + at] as Socket, () => {
+        log.write('error', 'worker.stuck', { worker: number, pid: worker.process.pid ?? 0 })
+        worker.process.kill('SIGKILL')
+      })
+    }
+    const startedMs = performance.timeOrigin
+    send(worker, { kind: 'start', number, config: this.#config, pem: this.#pem, boundary, startedMs })
   }
 
   #countOthers(seat: Seat): Count {

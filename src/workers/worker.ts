@@ -26,13 +26,16 @@ const MAX_TOLD = 10_000
 const stop = new AbortController()
 let others: Count = sumOf([])
 let serving: Serving | null = null
+// One that came while it was starting.
+let certificate: string | null = null
 process.on('message', (letter: LetterToWorker) => {
   switch (letter.kind) {
     case 'start':
       void run(letter)
       break
     case 'certificate':
-      serving?.setCertificate(letter.pem)
+      certificate = letter.pem
+      serving?.setCertificate(certificate)
       break
     case 'others':
       others = letter.others
@@ -62,6 +65,7 @@ async function run({ number, config, pem, boundary, startedMs }: Start): Promise
     send({ kind: 'failed', line: lineOf(error), exitCode }, () => process.exit(exitCode))
     return
   }
+  serving.setCertificate(certificate)
   const { urls, closed } = serving
   send({ kind: 'ready', urls })
   setInterval(() => {

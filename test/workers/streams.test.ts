@@ -97,6 +97,24 @@ await t.test('a subscriber of hbpush waits at one worker for what is published a
   t.match(await waiting.readAnswer(), { status: 200, body: 'hello' })
 })
 
+await t.test('each of several stores is the same at all workers', async t => {
+  const config = `store: { one: 'memory:', two: 'memory:' }
+locations:
+  - { type: publisher, prefix: /one/, store: one }
+  - { type: publisher, prefix: /two/, store: two, create_on_post: false }
+  - { type: subscriber, prefix: /read/, store: two }
+`
+  const folder = t.testdir({ 'bus.yaml': config })
+  const crew = await startCrew(t, ['--config', join(folder, 'bus.yaml')])
+  const [first, second] = [await connectTo(t, crew, 1), await connectTo(t, crew, 2)]
+  t.equal((await askOn(first, 'POST', '/one/x', { body: 'of one' })).status, 202)
+  t.equal((await askOn(second, 'POST', '/two/x', { body: 'of two' })).status, 404, 'no channel of this store')
+  t.equal((await askOn(first, 'PUT', '/two/x', { body: '' })).status, 200)
+  const third = await connectTo(t, crew, 2)
+  t.equal((await askOn(third, 'POST', '/two/x', { body: 'of two' })).status, 202)
+  t.match(await askOn(first, 'GET', '/read/x'), { status: 200, body: 'of two' })
+})
+
 await t.test('statistics are those of all workers', async t => {
   const crew = await startCrew(t)
   for (const worker of [1, 2]) await subscribeOn(await connectTo(t, crew, worker), '/msgbus/a')

@@ -21,6 +21,7 @@ import type {
 import { type Frame, FrameReader, jsonFrame, openFrame, Outbox } from './frames.ts'
 import { Recent } from './recent.ts'
 import { decodeMessage, draftBytes, encodeDraft, seqAt } from './records.ts'
+import { lost, Requests } from './requests.ts'
 import { ASKING, type Hello, KNOWN, type PageHead, type Question, type Refusal, TELLING } from './words.ts'
 
 // More would only wait at the other end, where each is memory.
@@ -28,18 +29,6 @@ const MAX_READS = 4
 
 // How often the other side is told how far this one has got.
 const TAKEN_BYTES = 256 * 1024
-
-// What may be on its way there without an answer. Whoever publishes without waiting for answers must not fill the memory.
-const MAX_UNANSWERED_BYTES = 64 * 2 ** 20
-
-interface Pending {
-  /** Of drafts. */
-  readonly byteCount: number
-  /** Messages from here on are not to be forgotten. */
-  readonly neededSeq: number
-  readonly resolve: (value: unknown) => void
-  readonly reject: (error: Error) => void
-}
 
 /**
  * Begins to use the store at the other end of a socket.
@@ -78,20 +67,17 @@ export class RemoteStore implements Store {
   readonly #outbox: Outbox
   readonly #onLost: () => void
   readonly #recent = new Recent()
-  readonly #pending = new Map<number, Pending>()
+  readonly #requests = new Requests()
   readonly #waitingReads: (() => void)[] = []
   // The same page for many, as after a restart, is asked for once.
   readonly #pages = new Map<string, Promise<Page>>()
   #readCount = 0
-  #requestCount = 0
   #lastSeq: number
   #mark = 0
   #untoldBytes = 0
-  #unansweredBytes = 0
   #isAnswering = false
   #heldMessage: Frame | null = null
   #closed: Promise<void> | null = null
-  #onIdle: () => void = () => undefined
   #onMessage: (message: Message) => void = () => undefined
 
   constructor(socket: Socket, reader: FrameReader, hello: Hello, onLost: () => void) {
@@ -130,11 +116,8 @@ export class RemoteStore implements Store {
     this.#checkOpen('publish')
     if (drafts.length === 0) return Promise.resolve([])
     const byteCount = drafts.reduce((sum, draft) => sum + draftBytes(draft), 0)
-    if (this.#unansweredBytes > 0 && this.#unansweredBytes + byteCount > MAX_UNANSWERED_BYTES) {
-      throw new MsgbusError('MSGBUS_BUSY', 'Cannot publish: too many messages are waiting to be kept')
-    }
-    return new Promise((resolve, reject) => {
-      const request = this.#begin({ byteCount, resolve: resolve as Pending['resolve'], reject })
+    this.#requests.checkRoom(byteCount)
+    return this.#requests.begin({ byteCount, neededSeq: this.#firstKnownSeq }, request => {
       this.#outbox.push(openFrame(ASKING.append, request, byteCount))
       for (const draft of drafts) this.#outbox.push(...encodeDraft(draft))
     })
@@ -166,7 +149,7 @@ export class RemoteStore implements Store {
     if (this.#readCount >= MAX_READS) await new Promise<void>(resolve => this.#waitingReads.push(resolve))
     else this.#readCount++
     try {
-      const knownSeq = this.#recent.firstSeq(this.#lastSeq)
+      const knownSeq = this.#firstKnownSeq
       return this.#note(await this.#ask<Page>({ call: 'read', page, knownSeq }))
     } finally {
       const next = this.#waitingReads.shift()
@@ -191,31 +174,19 @@ export class RemoteStore implements Store {
   }
 
   async #close(): Promise<void> {
-    if (this.#pending.size > 0) {
-      await new Promise<void>(resolve => {
-        this.#onIdle = resolve
-      })
-    }
+    await this.#requests.idle()
     this.#socket.off('close', this.#lose)
     this.#socket.end()
   }
 
   #ask<Answer>(question: Question): Promise<Answer> {
-    return new Promise<Answer>((resolve, reject) => {
-      const request = this.#begin({ byteCount: 0, resolve: resolve as Pending['resolve'], reject })
+    return this.#requests.begin({ byteCount: 0, neededSeq: this.#firstKnownSeq }, request => {
       this.#outbox.push(jsonFrame(ASKING.ask, request, question))
     })
   }
 
-  #begin(waiting: Omit<Pending, 'neededSeq'>): number {
-    if (this.#socket.destroyed) throw lost()
-    this.#unansweredBytes += waiting.byteCount
-    this.#requestCount = (this.#requestCount + 1) % 2 ** 32
-    this.#pending.set(this.#requestCount, {
-      ...waiting,
-      neededSeq: this.#recent.firstSeq(this.#lastSeq),
-    })
-    return this.#requestCount
+  get #firstKnownSeq(): number {
+    return this.#recent.firstSeq(this.#lastSeq)
   }
 
   #readOn(): void {
@@ -243,38 +214,27 @@ export class RemoteStore implements Store {
   }
 
   #takeMessage(message: Message): void {
-    // The oldest request needs the most.
-    let neededSeq = Infinity
-    for (const pending of this.#pending.values()) {
-      neededSeq = pending.neededSeq
-      break
-    }
-    this.#recent.push(message, neededSeq)
+    this.#recent.push(message, this.#requests.neededSeq)
     this.#lastSeq = message.seq
     this.#onMessage(message)
   }
 
   #takeAnswer({ kind, request, content }: Frame): void {
-    const pending = this.#pending.get(request)
-    if (pending === undefined) throw new TypeError(`Cannot take the answer ${kind}: nobody asked ${request}`)
-    this.#pending.delete(request)
-    this.#unansweredBytes -= pending.byteCount
     switch (kind) {
       case TELLING.appended:
-        pending.resolve(this.#appended(content.readDoubleBE(0), content.readUInt32BE(8)))
+        this.#requests.resolve(request, this.#appended(content.readDoubleBE(0), content.readUInt32BE(8)))
         break
       case TELLING.page:
         this.#holdMessages()
-        pending.resolve(this.#page(content))
+        this.#requests.resolve(request, this.#page(content))
         break
       case TELLING.answer:
         this.#holdMessages()
-        pending.resolve(parse(content))
+        this.#requests.resolve(request, parse(content))
         break
       default:
-        pending.reject(errorOf(parse(content) as Refusal))
+        this.#requests.reject(request, errorOf(parse(content) as Refusal))
     }
-    if (this.#pending.size === 0) this.#onIdle()
   }
 
   #appended(firstSeq: number, count: number): readonly Message[] {
@@ -314,20 +274,13 @@ export class RemoteStore implements Store {
   }
 
   readonly #lose = (): void => {
-    const pending = [...this.#pending.values()]
-    this.#pending.clear()
-    for (const { reject } of pending) reject(lost())
-    this.#onIdle()
+    this.#requests.lose()
     this.#onLost()
   }
 
   #checkOpen(action: string): void {
     if (this.#closed !== null) throw new MsgbusError('MSGBUS_CLOSED', `Cannot ${action}: the store is closed`)
   }
-}
-
-function lost(): MsgbusError {
-  return new MsgbusError('MSGBUS_STORE', 'The process that has the store does not answer')
 }
 
 function errorOf({ code, message }: Refusal): Error {

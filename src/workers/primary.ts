@@ -49,7 +49,10 @@ export async function serveByWorkers(config: Config, { log, signal }: ServeOptio
   })
   return {
     urls,
-    closed: Promise.race([stopped, crew.failed]).finally(() => closeStores(stores)),
+    closed: Promise.race([stopped, crew.failed]).finally(async () => {
+      await crew.stop(0)
+      await closeStores(stores)
+    }),
     reloadCertificate: () => {
       crew.setCertificate(readCertificate(certFile))
     },

@@ -49,7 +49,9 @@ send({ kind: 'awake' })
 
 async function run({ number, config, pem, boundary, startedMs }: Start): Promise<void> {
   const log = openLog(config.verbosity, 2, { worker: number })
-  process.on('uncaughtException', error => {
+  process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
+    // The primary has gone while it was told something: the end of this process, but no fault of it.
+    if (error.code === 'EPIPE' || error.code === 'ERR_IPC_CHANNEL_CLOSED') process.exit(0)
     log.write('error', 'process.fault', { error: describeFault(error) })
     process.exit(EXIT_SOFTWARE)
   })

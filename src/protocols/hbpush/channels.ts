@@ -43,6 +43,11 @@ export class Channels {
     return this.#createdSeqs.set(name, seq)
   }
 
+  /** Waits until this process has heard of everything that others of the same server have acknowledged. */
+  async catchUp(name: string): Promise<void> {
+    await this.#bus.locate(matcherOf(name), { kind: 'now' })
+  }
+
   /** Number of the newest tombstone up to now, 0 for none. Nothing up to there is to be seen. */
   async deletedSeq(name: string): Promise<number> {
     const search = this.#searches.get(name) ?? this.#beginSearch(name)

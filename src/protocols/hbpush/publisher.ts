@@ -102,6 +102,7 @@ export class Publisher {
 
   /** @throws {MsgbusError} `MSGBUS_NOT_FOUND`. */
   async #check({ realm: { channels }, channel }: Request): Promise<number> {
+    await channels.catchUp(channel)
     const deletedSeq = await channels.deletedSeq(channel)
     if (!(await channels.exists(channel, deletedSeq))) throw unknownChannel()
     return deletedSeq

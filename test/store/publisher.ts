@@ -19,9 +19,20 @@ export interface Work {
 
 const { path, options, first, count, publishers } = JSON.parse(process.argv[2] ?? '') as Work
 
-// Written at once: what is in the pipe is there even if this process is not.
+const LOOK_AGAIN_MS = 1
+const never = new Int32Array(new SharedArrayBuffer(4))
+
+// Written at once: what is in the pipe is there even if this process is not. A full pipe is waited for.
 function say(line: string): void {
-  writeSync(1, `${line}\n`)
+  let rest = Buffer.from(`${line}\n`)
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(1, rest))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      Atomics.wait(never, 0, 0, LOOK_AGAIN_MS)
+    }
+  }
 }
 
 const store = await openFileStore(path, options)

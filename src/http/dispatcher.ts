@@ -9,7 +9,7 @@ import type { ConnectionLimit } from './connection-limit.ts'
 import { type Exchange, hasBody } from './exchange.ts'
 import type { Arrival, Gate } from './gate.ts'
 import { Pipelines } from './pipelines.ts'
-import type { PlainPublish } from './plain-connection.ts'
+import type { PlainRoute } from './plain-connection.ts'
 import type { PlainHead } from './plain-head.ts'
 import type { Router } from './router.ts'
 import type { Streams } from './streams.ts'
@@ -61,14 +61,14 @@ export class Dispatcher {
   }
 
   /**
-   * Finds where the bodies of plain publishes with this head go through the mounts of `router`; null for those that have to be
+   * Finds what is to be done with plain publishes of this head through the mounts of `router`; null for those that have to be
    * dispatched, if only to be told what is wrong with them.
    */
-  plain(router: Router, head: PlainHead, socket: Socket): PlainPublish | null {
+  plain(router: Router, head: PlainHead, socket: Socket): PlainRoute | null {
     const { gate, connections } = this.#options
     if (connections.isSurplus(socket)) return null
     try {
-      return gate.admitsPlain(head.host, socket.localAddress ?? '') ? router.plain(head, socket) : null
+      return gate.admitsPlain(head.host, socket.localAddress ?? '') ? router.plain(head) : null
     } catch {
       // The same is found again there, and said.
       return null

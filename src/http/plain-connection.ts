@@ -4,24 +4,32 @@
 
 import type { Socket } from 'node:net'
 import { MsgbusError } from '../errors.ts'
+import type { Draft, Message } from '../message.ts'
 import { type DateLine, openingText, refusalText } from './answer-text.ts'
 import { MAX_PLAIN_HEAD_BYTES, parsePlainHead, type PlainHead } from './plain-head.ts'
-import { timeoutRefusal } from './refusal.ts'
 
-/**
- * Publishes the bytes between `from` and `end`, which are copied.
- * @returns The id of the message, at once or when it is kept. What it throws has published nothing; what it rejects with may
- *   have.
- */
-export type PlainPublish = (bytes: Buffer, from: number, end: number) => string | Promise<string>
+/** Where plain publishes go. */
+export interface PlainPublisher {
+  /**
+   * Publishes messages that came together: all of them in this order, or none.
+   * @returns What they have become, at once or when they are kept. What it throws has published nothing; what it rejects
+   *   with may have.
+   */
+  publishAll(drafts: readonly Draft[], socket: Socket): readonly Message[] | Promise<readonly Message[]>
+}
+
+/** What is to be done with all requests that have one head. */
+export interface PlainRoute {
+  readonly publisher: PlainPublisher
+  /** Makes a message of the bytes between `from` and `end`, which are copied. */
+  readonly draftOf: (bytes: Buffer, from: number, end: number) => Draft
+}
 
 export interface PlainConnectionOptions {
-  /** How long it may say nothing between two requests. */
+  /** How long it may say nothing between two requests, or take nothing of its answers. */
   readonly keepAliveMs: number
-  /** How long it may take to go on within one. */
-  readonly headersTimeoutMs: number
-  /** Finds where the bodies of all requests with this head go; null for what HTTP has to look at. */
-  readonly resolve: (head: PlainHead, socket: Socket) => PlainPublish | null
+  /** Finds what is to be done with all requests that have this head; null for what HTTP has to look at. */
+  readonly resolve: (head: PlainHead, socket: Socket) => PlainRoute | null
   /** Told why something was not published, which the client is told too. */
   readonly onRefused: (error: unknown, socket: Socket) => void
   /** Takes the connection over. What was read in vain, from `firstByte` on, is read again. The socket is paused. */
@@ -35,13 +43,23 @@ interface Head {
   /** With the empty line behind it. */
   readonly bytes: Buffer
   readonly bodyByteCount: number
-  readonly publish: PlainPublish
+  readonly route: PlainRoute
+}
+
+/** Requests that came together. */
+interface Run {
+  readonly publisher: PlainPublisher | null
+  readonly drafts: readonly Draft[]
+  readonly end: number
+  /** Of what comes behind: not whole yet, not plain, or plain for somebody else. */
+  readonly next: 'unfinished' | 'other' | 'plain'
 }
 
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1')
 
-// Of a request whose rest is waited for.
+// Of a request whose rest is waited for, and for how long: HTTP has the deadlines for what comes slowly.
 const MAX_REST_BYTES = 16 * 1024
+const MAX_REST_MS = 1_000
 const NO_BYTES = Buffer.alloc(0)
 
 const ACCEPTED = `${openingText(204)}Msgbus-Id: `
@@ -53,7 +71,7 @@ export class PlainConnection {
   readonly #date: DateLine
   readonly #ending: string
   #head: Head | null = null
-  #rest = NO_BYTES
+  #rest: Buffer = NO_BYTES
   /** True while a message is being kept. */
   #isBusy = false
   #isClosing = false
@@ -75,10 +93,10 @@ export class PlainConnection {
     socket.resume()
   }
 
-  /** Ends it behind the answer that it waits for, at once if there is none. */
+  /** Ends it behind the answers that it waits for, at once if there are none. */
   close(): void {
     this.#isClosing = true
-    if (!this.#isBusy) this.#socket.destroy()
+    if (!this.#isBusy) this.#end('')
   }
 
   readonly #onData = (bytes: Buffer): void => {
@@ -99,47 +117,59 @@ export class PlainConnection {
 
   readonly #onTimeout = (): void => {
     if (this.#isBusy) return
-    if (this.#rest.length === 0) this.#socket.destroy()
-    else this.#end(timeoutRefusal())
+    // To a client that takes no answers nothing can be said.
+    if (this.#rest.length === 0 || this.#socket.writableNeedDrain) this.#socket.destroy()
+    else this.#handOver(this.#rest)
   }
 
   readonly #onDrain = (): void => {
-    if (!this.#isBusy) this.#socket.resume()
+    if (this.#isBusy) return
+    const rest = this.#rest
+    this.#rest = NO_BYTES
+    this.#socket.resume()
+    this.#serve(rest, true)
   }
 
   readonly #onClose = (): void => {
     this.#leave()
   }
 
-  // One write for the answers to all that came together. Behind others a request may end in the next segment without its client
-  // being slow.
+  // What came together is published together and answered in one write. Behind others a request may end in the next segment
+  // without its client being slow.
   #serve(bytes: Buffer, isBehindOthers = false): void {
-    let answers = ''
+    const { publisher, drafts, end, next } = this.#takeRun(bytes)
+    const messages = publisher === null ? [] : this.#publish(publisher, drafts)
+    if (messages === null) {
+      this.#handOver(bytes)
+      return
+    }
+    const rest = bytes.subarray(end)
+    if (messages instanceof Promise) {
+      this.#await(messages, rest)
+      return
+    }
+    this.#accept(messages)
+    if (next === 'other') this.#handOver(rest)
+    else if (next === 'plain') this.#serve(rest, true)
+    else if (rest.length > 0) this.#wait(rest, isBehindOthers || end > 0)
+  }
+
+  #takeRun(bytes: Buffer): Run {
+    const drafts: Draft[] = []
+    let publisher: PlainPublisher | null = null
     let at = 0
     while (at < bytes.length) {
       const head = this.#headAt(bytes, at)
+      if (head === null) return { publisher, drafts, end: at, next: 'other' }
       const from = at + (head?.bytes.length ?? 0)
       const end = from + (head?.bodyByteCount ?? 0)
-      if (head === undefined || end > bytes.length) {
-        this.#write(answers)
-        this.#wait(bytes.subarray(at), isBehindOthers || at > 0)
-        return
-      }
-      const published = head === null ? null : this.#publish(head, bytes, from, end)
-      if (published === null) {
-        this.#write(answers)
-        this.#handOver(bytes.subarray(at))
-        return
-      }
-      if (typeof published !== 'string') {
-        this.#write(answers)
-        this.#await(published, bytes.subarray(end))
-        return
-      }
-      answers += this.#accepted(published)
+      if (head === undefined || end > bytes.length) break
+      publisher ??= head.route.publisher
+      if (publisher !== head.route.publisher) return { publisher, drafts, end: at, next: 'plain' }
+      drafts.push(head.route.draftOf(bytes, from, end))
       at = end
     }
-    this.#write(answers)
+    return { publisher, drafts, end: at, next: 'unfinished' }
   }
 
   /** @returns undefined for a head that is not whole, null for one that is not plain. */
@@ -155,29 +185,33 @@ export class PlainConnection {
     if (byteCount > MAX_PLAIN_HEAD_BYTES) return null
     if (end < 0) return undefined
     const head = parsePlainHead(bytes.toString('latin1', at, end))
-    const publish = head === null ? null : this.#options.resolve(head, this.#socket)
-    if (head === null || publish === null) return null
-    this.#head = { bytes: Buffer.from(bytes.subarray(at, end + HEAD_END.length)), publish, ...head }
+    const route = head === null ? null : this.#options.resolve(head, this.#socket)
+    if (head === null || route === null) return null
+    const headBytes = Buffer.from(bytes.subarray(at, end + HEAD_END.length))
+    this.#head = { bytes: headBytes, bodyByteCount: head.bodyByteCount, route }
     return this.#head
   }
 
-  #publish({ publish }: Head, bytes: Buffer, from: number, end: number): string | Promise<string> | null {
+  #publish(
+    publisher: PlainPublisher,
+    drafts: readonly Draft[],
+  ): readonly Message[] | Promise<readonly Message[]> | null {
     try {
-      return publish(bytes, from, end)
+      return publisher.publishAll(drafts, this.#socket)
     } catch {
-      // Nothing is published; HTTP finds the same fault again, and says what it is.
+      // Nothing is published. HTTP takes one after the other, finds the same fault again, and says what it is.
       return null
     }
   }
 
-  #await(published: Promise<string>, rest: Buffer): void {
+  #await(kept: Promise<readonly Message[]>, rest: Buffer): void {
     const socket = this.#socket
     this.#isBusy = true
     socket.pause()
-    published.then(
-      id => {
+    kept.then(
+      messages => {
         this.#isBusy = false
-        this.#write(this.#accepted(id))
+        this.#accept(messages)
         if (this.#isClosing) this.#end('')
         else if (!socket.destroyed) {
           if (!socket.writableNeedDrain) socket.resume()
@@ -193,8 +227,14 @@ export class PlainConnection {
     )
   }
 
-  #accepted(id: string): string {
-    return `${ACCEPTED}${id}\r\n${this.#date.text}${this.#isClosing ? CLOSING : this.#ending}`
+  #accept(messages: readonly Message[]): void {
+    let answers = ''
+    const last = this.#isClosing ? messages.at(-1) : undefined
+    const dateLine = this.#date.text
+    for (const message of messages) {
+      answers += `${ACCEPTED}${message.id}\r\n${dateLine}${message === last ? CLOSING : this.#ending}`
+    }
+    this.#write(answers)
   }
 
   #write(answers: string): void {
@@ -209,13 +249,20 @@ export class PlainConnection {
     }
     // Not the 64 KiB that it came with.
     this.#rest = Buffer.from(rest)
-    this.#socket.setTimeout(this.#options.headersTimeoutMs)
+    // What is not read cannot come.
+    if (!this.#socket.writableNeedDrain) this.#socket.setTimeout(MAX_REST_MS)
   }
 
+  // Nothing is read any more: behind the last answer nothing is carried out.
   #end(text: string): void {
-    this.#socket.end(text)
+    const socket = this.#socket
+    if (socket.writableEnded) return
+    this.#rest = NO_BYTES
+    socket.setTimeout(this.#options.keepAliveMs)
+    socket.pause()
+    socket.end(text)
     // A peer that never closes its side would keep the connection.
-    this.#socket.destroySoon()
+    socket.destroySoon()
   }
 
   #endIfDone(): void {
@@ -228,6 +275,11 @@ export class PlainConnection {
     // Behind the last word of a client HTTP answers nothing.
     if (this.#isEnded) {
       this.#end('')
+      return
+    }
+    // HTTP has no deadline for the answers before its own.
+    if (socket.writableNeedDrain) {
+      this.#rest = rest
       return
     }
     this.#leave()
@@ -249,5 +301,5 @@ export class PlainConnection {
 }
 
 function incomplete(): MsgbusError {
-  return new MsgbusError('MSGBUS_BODY_INCOMPLETE', 'The body ended before it was complete')
+  return new MsgbusError('MSGBUS_BODY_INCOMPLETE', 'The request ended before it was complete')
 }

@@ -31,21 +31,23 @@ export function parsePlainHead(text: string): PlainHead | null {
   let host: string | undefined
   let type: string | undefined
   let length: string | undefined
+  const seen = new Set<string>()
   for (let lineEnd = text.indexOf('\r\n'); lineEnd >= 0;) {
     const colon = text.indexOf(':', lineEnd)
     const nextEnd = text.indexOf('\r\n', colon)
+    const name = text.slice(lineEnd + 2, colon).toLowerCase()
     const value = text.slice(colon + 1, nextEnd < 0 ? text.length : nextEnd).trimStart()
-    switch (text.slice(lineEnd + 2, colon).toLowerCase()) {
+    // One of each at most: HTTP says what becomes of two, and of too many.
+    if (seen.has(name)) return null
+    seen.add(name)
+    switch (name) {
       case 'host':
-        if (host !== undefined) return null
         host = value
         break
       case 'content-type':
-        if (type !== undefined) return null
         type = value
         break
       case 'content-length':
-        if (length !== undefined || !LENGTH.test(value)) return null
         length = value
         break
       case 'connection':
@@ -62,6 +64,6 @@ export function parsePlainHead(text: string): PlainHead | null {
     }
     lineEnd = nextEnd
   }
-  if (host === undefined || type === undefined || length === undefined) return null
+  if (host === undefined || type === undefined || length === undefined || !LENGTH.test(length)) return null
   return { path, host, type, bodyByteCount: Number(length) }
 }

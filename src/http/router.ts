@@ -2,10 +2,9 @@
 // to the document root. The protocol is chosen by address alone, never by looking at what was sent.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import { MsgbusError } from '../errors.ts'
 import { ALLOWED_METHODS, type Exchange } from './exchange.ts'
-import type { PlainPublish } from './plain-connection.ts'
+import type { PlainRoute } from './plain-connection.ts'
 import type { PlainHead } from './plain-head.ts'
 
 /** Everything below a URL prefix. */
@@ -15,11 +14,11 @@ export interface Mount {
   /** @param rest What follows the prefix in the path. */
   handle(exchange: Exchange, rest: string): Promise<void>
   /**
-   * Finds where the bodies of plain publishes with this head go; null for a head that has to come as an exchange.
+   * Finds what is to be done with plain publishes of this head; null for one that has to come as an exchange.
    * @param rest As for `handle`.
    * @throws {MsgbusError} for whatever an exchange would be refused for.
    */
-  plain?(head: PlainHead, rest: string, socket: Socket): PlainPublish | null
+  plain?(head: PlainHead, rest: string): PlainRoute | null
 }
 
 /** Whatever says itself that it is its own. */
@@ -74,9 +73,9 @@ export class Router {
     this.#files(exchange.req, exchange.res)
   }
   /** Finds where plain publishes go, see {@link Mount.plain}. */
-  plain(head: PlainHead, socket: Socket): PlainPublish | null {
+  plain(head: PlainHead): PlainRoute | null {
     const mount = this.#mountOf(head.path)
-    return mount?.plain?.(head, head.path.slice(mount.prefix.length), socket) ?? null
+    return mount?.plain?.(head, head.path.slice(mount.prefix.length)) ?? null
   }
 
   #mountOf(path: string): Mount | undefined {

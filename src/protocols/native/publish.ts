@@ -1,12 +1,11 @@
 // Publishing: from a request to drafts for the bus. A plain body is one message; forms and multipart bodies are taken
 // apart in files of their own.
 
-import type { Socket } from 'node:net'
 import type { Bus } from '../../bus/bus.ts'
 import { MsgbusError } from '../../errors.ts'
 import { BodyMemory } from '../../codec/body-memory.ts'
 import type { Exchange } from '../../http/exchange.ts'
-import type { PlainPublish } from '../../http/plain-connection.ts'
+import type { PlainPublisher, PlainRoute } from '../../http/plain-connection.ts'
 import type { PlainHead } from '../../http/plain-head.ts'
 import { checkEncoding } from '../../http/wire-rules.ts'
 import type { Message } from '../../message.ts'
@@ -20,6 +19,14 @@ export class Publisher {
   readonly #options: NativeOptions
   readonly #bus: Bus
   readonly #memory = new BodyMemory()
+  readonly #plain: PlainPublisher = {
+    publishAll: (drafts, { remoteAddress = '' }) => {
+      const messages = this.#bus.publishAll(drafts)
+      return messages instanceof Promise
+        ? messages.then(kept => this.#noted(kept, remoteAddress))
+        : this.#noted(messages, remoteAddress)
+    },
+  }
 
   constructor(options: NativeOptions) {
     this.#options = options
@@ -45,22 +52,30 @@ export class Publisher {
   }
 
   /**
-   * Finds where the bodies of plain publishes with this head go; null for what may be several messages or too large.
+   * Finds what is to be done with plain publishes of this head; null for what may be several messages or too large.
    * @throws {MsgbusError} as `publish`.
    */
-  plain({ type, bodyByteCount }: PlainHead, rest: string, socket: Socket): PlainPublish | null {
-    const { maxBodyBytes, log } = this.#options
+  plain({ type, bodyByteCount }: PlainHead, rest: string): PlainRoute | null {
+    const { maxBodyBytes } = this.#options
     if (essenceOf(type).startsWith('multipart/') || bodyByteCount > maxBodyBytes) return null
     const channel = decodePlainChannel(rest)
-    const noted = (message: Message): string => {
-      if (log.isEnabled('trace')) logPublish(log, { peer: socket.remoteAddress ?? '', user: null }, message)
-      return message.id
+    return {
+      publisher: this.#plain,
+      draftOf: (bytes, from, end) => ({
+        channel,
+        type,
+        sender: null,
+        body: this.#memory.copy(bytes, from, end),
+      }),
     }
-    return (bytes, from, end) => {
-      const body = this.#memory.copy(bytes, from, end)
-      const message = this.#bus.publish({ channel, type, sender: null, body })
-      return message instanceof Promise ? message.then(noted) : noted(message)
+  }
+
+  #noted(messages: readonly Message[], peer: string): readonly Message[] {
+    const { log } = this.#options
+    if (log.isEnabled('trace')) {
+      for (const message of messages) logPublish(log, { peer, user: null }, message)
     }
+    return messages
   }
 
   async #publishBody(exchange: Exchange, channel: string, type: string): Promise<void> {

@@ -25,3 +25,16 @@ export const jsonLinesFormat: StreamFormat = {
 export function noticeLine(missedCount: number | null): string {
   return JSON.stringify(missedCount === null ? { reset: true } : { gap: missedCount })
 }
+
+/** True for a text that a reader of JSON could take for a notice, however it is spelled. */
+export function readsLikeNotice(text: string): boolean {
+  // Most texts are no object, or none that could have such a name.
+  if (!/^\s*\{/.test(text) || !/gap|reset|\\u/.test(text)) return false
+  try {
+    const names = Object.keys(JSON.parse(text) as object)
+    return names.includes('gap') || names.includes('reset')
+  } catch {
+    // It is no JSON.
+    return false
+  }
+}

@@ -3,7 +3,7 @@
 
 import type { Message } from '../message.ts'
 import { encodeEnvelope, textOf } from './envelope.ts'
-import { noticeLine } from './json-lines.ts'
+import { noticeLine, readsLikeNotice } from './json-lines.ts'
 import type { EncodedPart, StreamFormat } from './stream-format.ts'
 
 const OPCODE = { text: 1, binary: 2, close: 8, ping: 9 } as const
@@ -12,7 +12,7 @@ const FINAL = 0x80
 const encoder = new TextEncoder()
 
 /**
- * @param content `raw`: a text message is a text frame, any other a binary one. `envelope`: each message is a text frame
+ * @param content `raw`: a text message is a text frame, any other a binary one, as is a text that reads like a notice. `envelope`: each message is a text frame
  *   with the message as JSON.
  */
 export function frameFormat(content: 'raw' | 'envelope'): StreamFormat {
@@ -36,7 +36,9 @@ export function frameFormat(content: 'raw' | 'envelope'): StreamFormat {
 
 function rawFrame(message: Message): EncodedPart {
   const { body } = message
-  return { head: frameHead(textOf(message) === null ? 'binary' : 'text', body.length), body }
+  const text = textOf(message)
+  // Nobody may forge a notice.
+  return { head: frameHead(text === null || readsLikeNotice(text) ? 'binary' : 'text', body.length), body }
 }
 
 function envelopeFrame(message: Message): EncodedPart {

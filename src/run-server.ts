@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { COMMANDS_HELP } from '../client/commands/commands.ts'
 import { loadConfig } from './config/load.ts'
 import type { Config } from './config/schema.ts'
-import { EXIT_SOFTWARE, exitCodeOf, lineOf } from './exit.ts'
+import { EXIT_SOFTWARE, exitCodeOf, lineOf, WorkerError } from './exit.ts'
 import { describeFault, type Log, openLog } from './log.ts'
 import { type Running, serve, type ServeOptions } from './serve.ts'
 
@@ -45,7 +45,13 @@ async function run(config: Config): Promise<void> {
   let running: Running | null = null
   followSignals(() => running, stop, log)
   const options = { log, signal: stop.signal }
-  running = config.workers > 1 ? await serveByWorkers(config, options) : await serve(config, options)
+  try {
+    running = config.workers > 1 ? await serveByWorkers(config, options) : await serve(config, options)
+  } catch (error) {
+    // A signal to the whole group ends workers that do not listen to it yet: that is no failure.
+    if (stop.signal.aborted && error instanceof WorkerError) process.exit(0)
+    throw error
+  }
   process.stdout.write(greeting(running, config))
   await running.closed
   process.exit(0)

@@ -232,6 +232,22 @@ await t.test('with another user no worker stays root, and one that is replaced c
   }
 })
 
+await t.test('a signal to the whole group while workers start is followed, and is no failure', async t => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const program = startProgram(t, ['-p', '0', '--workers', '2'])
+    await until(() => childrenOf(program.pid).length > 0)
+    const born = childrenOf(program.pid)
+    // Before its children, as the system does it.
+    for (const pid of [program.pid, ...born]) process.kill(pid, signal)
+    const { code, stderr } = await program.exit()
+    t.match({ code, stderr }, { code: 0, stderr: '' }, signal)
+    t.same(
+      born.filter(pid => isAlive(pid)),
+      [],
+    )
+  }
+})
+
 await t.test('what keeps workers from starting is said once, in one line', async t => {
   const port = await occupyPort(t)
   const exit = await startProgram(t, ['-p', `${port}`, '--workers', '3']).exit()

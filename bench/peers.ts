@@ -31,14 +31,30 @@ const CONTENDERS: readonly Contender[] = [
 const DOC = 'doc/benchmarks.md'
 const MARKS = ['<!-- figures: begin -->', '<!-- figures: end -->'] as const
 
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string' },
-    servers: { type: 'string' },
-    rounds: { type: 'string', default: '3' },
-    write: { type: 'boolean', default: false },
-  },
-})
+const USAGE = 'npm run bench:peers -- [--only a,b] [--servers msgbus,nchan] [--rounds 3] [--write]'
+
+function fail(text: string): never {
+  process.stderr.write(`bench:peers: ${text}\n`)
+  process.exit(1)
+}
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        only: { type: 'string' },
+        servers: { type: 'string' },
+        rounds: { type: 'string', default: '3' },
+        write: { type: 'boolean', default: false },
+      },
+    }).values
+  } catch (error) {
+    return fail(`${(error as Error).message.split('. ')[0]}: ${USAGE}`)
+  }
+}
+
+const values = readOptions()
+if (!/^[1-9]\d?$/.test(values.rounds)) fail(`"${values.rounds}" is no number of rounds from 1 to 99`)
 
 function chosen<Item>(
   items: readonly Item[],
@@ -49,8 +65,7 @@ function chosen<Item>(
   return names.split(',').map(name => {
     const item = items.find(one => nameOf(one) === name)
     if (item !== undefined) return item
-    process.stderr.write(`bench:peers: "${name}" is none of ${items.map(nameOf).join(', ')}\n`)
-    return process.exit(1)
+    return fail(`"${name}" is none of ${items.map(nameOf).join(', ')}`)
   })
 }
 
@@ -129,8 +144,8 @@ async function compare(
 }
 
 execFileSync('taskset', ['-cp', '1', String(process.pid)])
-const contenders = chosen(CONTENDERS, values.servers, ({ name }) => name).filter(provide)
 const workloads = chosen(WORKLOADS, values.only, ({ key }) => key)
+const contenders = chosen(CONTENDERS, values.servers, ({ name }) => name).filter(provide)
 const folder = mkdtempSync(join(tmpdir(), 'msgbus-bench-'))
 const groups: Group[] = []
 try {

@@ -9,12 +9,18 @@ const MAX_COUNT = 1_000
 const MAX_BYTES = 4 * 2 ** 20
 
 export class Recent {
+  // Oldest first: those that are too much and only needed still, then those that are within the limits.
   readonly #messages = new Queue<Message>()
+  #neededCount = 0
+  /** Of those within the limits. */
   #costBytes = 0
 
-  /** Number of the oldest one, or of the one that comes next. */
+  /**
+   * Number of the oldest one within the limits, or of the one that comes next. Those that are only needed still are not
+   * counted: who asks now would need them in turn, and with somebody always asking none would ever go.
+   */
   firstSeq(lastSeq: number): number {
-    return this.#messages.at(0)?.seq ?? lastSeq + 1
+    return this.#messages.at(this.#neededCount)?.seq ?? lastSeq + 1
   }
 
   /**
@@ -24,15 +30,19 @@ export class Recent {
   push(message: Message, neededSeq: number): void {
     this.#messages.push(message)
     this.#costBytes += costOf(message)
-    for (let oldest = this.#messages.at(0); oldest !== undefined; oldest = this.#messages.at(0)) {
-      const isTooMuch = this.#messages.length > MAX_COUNT || this.#costBytes > MAX_BYTES
-      if (!isTooMuch || oldest.seq >= neededSeq) return
-      this.#messages.shift()
+    while (this.#messages.length - this.#neededCount > MAX_COUNT || this.#costBytes > MAX_BYTES) {
+      const oldest = this.#messages.at(this.#neededCount)
+      if (oldest === undefined) break
       this.#costBytes -= costOf(oldest)
+      this.#neededCount++
+    }
+    while (this.#neededCount > 0 && (this.#messages.at(0)?.seq ?? neededSeq) < neededSeq) {
+      this.#messages.shift()
+      this.#neededCount--
     }
   }
 
   get(seq: number): Message | undefined {
-    return this.#messages.at(seq - this.firstSeq(seq))
+    return this.#messages.at(seq - (this.#messages.at(0)?.seq ?? seq))
   }
 }

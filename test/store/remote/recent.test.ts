@@ -1,3 +1,5 @@
+// What a worker remembers of the newest messages: bounded, whatever is under way.
+
 import t from 'tap'
 import type { Message } from '../../../src/message.ts'
 import { Recent } from '../../../src/store/remote/recent.ts'

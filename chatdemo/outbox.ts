@@ -39,6 +39,8 @@ export class Outbox {
   #delayMs = MIN_DELAY_MS
   #wake: () => void = () => undefined
   #echoTimer: ReturnType<typeof setTimeout> | undefined
+  // Accepted, but perhaps lost with the connection: until that is known, nothing goes out behind them.
+  readonly #doubted = new Set<Entry>()
 
   constructor(options: OutboxOptions) {
     this.#options = options
@@ -58,7 +60,9 @@ export class Outbox {
 
   /** Takes a line out: it has come back, or nobody wants it any more. */
   remove(nonce: string): void {
+    const entry = this.#entries.get(nonce)
     this.#entries.delete(nonce)
+    if (entry !== undefined && this.#doubted.delete(entry)) void this.#run()
   }
 
   /** Sends a line again that was refused. */
@@ -71,18 +75,20 @@ export class Outbox {
 
   /** The connection is up again: what waits is sent now, and what does not come back after all is sent again. */
   wake(): void {
+    for (const entry of this.#entries.values()) if (entry.state === 'accepted') this.#doubted.add(entry)
     this.#delayMs = MIN_DELAY_MS
     this.#wake()
-    const accepted = [...this.#entries.values()].filter(({ state }) => state === 'accepted')
     clearTimeout(this.#echoTimer)
     this.#echoTimer = setTimeout(() => {
-      for (const entry of accepted) if (this.#holds(entry)) this.#enter(entry, 'waiting')
+      for (const entry of this.#doubted) this.#enter(entry, 'waiting')
+      this.#doubted.clear()
       void this.#run()
     }, ECHO_MS)
   }
 
   close(): void {
     this.#entries.clear()
+    this.#doubted.clear()
     clearTimeout(this.#echoTimer)
     this.#wake()
   }
@@ -95,6 +101,7 @@ export class Outbox {
   }
 
   #next(): Entry | undefined {
+    if (this.#doubted.size > 0) return undefined
     return [...this.#entries.values()].find(({ state }) => state === 'sending' || state === 'waiting')
   }
 

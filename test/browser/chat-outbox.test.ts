@@ -49,6 +49,31 @@ async function openLossyServer(t: Test): Promise<{ readonly url: string; readonl
   return { url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`, lostCount: () => lost.size }
 }
 
+/** Serves the chat from a server that says yes to the first line, forgets it and takes no other one until it was lost. */
+async function openForgetfulServer(t: Test): Promise<{ readonly url: string; readonly lose: () => void }> {
+  const { server } = await openChatBus(t)
+  let isWell = false
+  let lineCount = 0
+  const http = createHttpServer((req, res) => {
+    if (isWell || req.method !== 'POST' || req.url !== '/msgbus/chatdemo') server.handle(req, res)
+    else if (lineCount++ > 0) req.socket.destroy()
+    else req.resume().on('end', () => res.writeHead(204, { 'Msgbus-Id': '0-1' }).end())
+  })
+  t.teardown(() => {
+    http.close()
+    http.closeAllConnections()
+  })
+  http.listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  return {
+    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
+    lose: () => {
+      isWell = true
+      http.closeAllConnections()
+    },
+  }
+}
+
 function numbered(first: number, last: number): string[] {
   return Array.from({ length: last - first + 1 }, (_, at) => `line ${first + at}`)
 }
@@ -109,6 +134,20 @@ await t.test('sending from the chat page', async t => {
       t.equal(lostCount(), 2)
     })
   }
+
+  await t.test('a line that was accepted and then lost goes before what was said after it', async t => {
+    const { url, lose } = await openForgetfulServer(t)
+    const page = await openPage(t, browsers.chromium)
+    await page.goto(url)
+    await hasState(page, 'Connected')
+    await say(page, 'first')
+    await pendingLines(page).getByText('first').waitFor()
+    await say(page, 'second')
+    await pendingLines(page).getByText('not sent, trying again').first().waitFor()
+    lose()
+    await hasLines(page, 2)
+    t.same(await texts(page), ['first', 'second'])
+  })
 
   await t.test('the same line twice on the bus is shown once, also to who comes later', async t => {
     const { bus, pages } = await openChat(t, browsers)

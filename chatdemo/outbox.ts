@@ -73,9 +73,14 @@ export class Outbox {
     void this.#run()
   }
 
+  /** The connection is gone, and with it perhaps what was accepted and has not come back yet. */
+  doubt(): void {
+    for (const entry of this.#entries.values()) if (entry.state === 'accepted') this.#doubted.add(entry)
+  }
+
   /** The connection is up again: what waits is sent now, and what does not come back after all is sent again. */
   wake(): void {
-    for (const entry of this.#entries.values()) if (entry.state === 'accepted') this.#doubted.add(entry)
+    this.doubt()
     this.#delayMs = MIN_DELAY_MS
     this.#wake()
     clearTimeout(this.#echoTimer)

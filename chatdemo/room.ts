@@ -173,7 +173,10 @@ export class Room {
     const wasOpen = this.#isOpen
     this.#isOpen = state === 'open'
     if (state === 'open') this.#words = 'Connected'
-    if (state === 'waiting') this.#words = 'Connection lost, trying again'
+    if (state === 'waiting') {
+      this.#words = 'Connection lost, trying again'
+      this.outbox.doubt()
+    }
     if (state === 'closed') this.#words = error === null ? 'Not connected' : `Not connected: ${error.message}`
     if (this.#isOpen && !wasOpen) {
       this.outbox.wake()

@@ -49,13 +49,17 @@ async function openLossyServer(t: Test): Promise<{ readonly url: string; readonl
   return { url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`, lostCount: () => lost.size }
 }
 
-/** Serves the chat from a server that says yes to the first line, forgets it and takes no other one until it was lost. */
-async function openForgetfulServer(t: Test): Promise<{ readonly url: string; readonly lose: () => void }> {
+/** Serves the chat from a server that says yes to the first line, forgets it and takes no other one until it is healed. */
+async function openForgetfulServer(
+  t: Test,
+): Promise<{ readonly url: string; readonly cut: () => void; readonly heal: () => void }> {
   const { server } = await openChatBus(t)
+  let isCut = false
   let isWell = false
   let lineCount = 0
   const http = createHttpServer((req, res) => {
-    if (isWell || req.method !== 'POST' || req.url !== '/msgbus/chatdemo') server.handle(req, res)
+    if (isCut) req.socket.destroy()
+    else if (isWell || req.method !== 'POST' || req.url !== '/msgbus/chatdemo') server.handle(req, res)
     else if (lineCount++ > 0) req.socket.destroy()
     else req.resume().on('end', () => res.writeHead(204, { 'Msgbus-Id': '0-1' }).end())
   })
@@ -67,9 +71,13 @@ async function openForgetfulServer(t: Test): Promise<{ readonly url: string; rea
   await once(http, 'listening')
   return {
     url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
-    lose: () => {
-      isWell = true
+    cut: () => {
+      isCut = true
       http.closeAllConnections()
+    },
+    heal: () => {
+      isCut = false
+      isWell = true
     },
   }
 }
@@ -136,7 +144,7 @@ await t.test('sending from the chat page', async t => {
   }
 
   await t.test('a line that was accepted and then lost goes before what was said after it', async t => {
-    const { url, lose } = await openForgetfulServer(t)
+    const { url, cut, heal } = await openForgetfulServer(t)
     const page = await openPage(t, browsers.chromium)
     await page.goto(url)
     await hasState(page, 'Connected')
@@ -144,7 +152,9 @@ await t.test('sending from the chat page', async t => {
     await pendingLines(page).getByText('first').waitFor()
     await say(page, 'second')
     await pendingLines(page).getByText('not sent, trying again').first().waitFor()
-    lose()
+    cut()
+    await hasState(page, 'Connection lost, trying again')
+    heal()
     await hasLines(page, 2)
     t.same(await texts(page), ['first', 'second'])
   })

@@ -5,10 +5,10 @@
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type SecureContextOptions, Server as TlsServer } from 'node:tls'
 import { describeFault, type Log } from '../log.ts'
+import { DateLine } from './answer-text.ts'
 import { Carrier } from './carrier.ts'
 import type { ConnectionLimit } from './connection-limit.ts'
 import { Handshakes } from './handshakes.ts'
-import { DateLine } from './answer-text.ts'
 import { HttpReader, type HttpReaderOptions } from './http-reader.ts'
 import { OpenConnections } from './open-connections.ts'
 import { PlainConnection, type PlainConnectionOptions } from './plain-connection.ts'
@@ -60,8 +60,8 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const plain = new Set<PlainConnection>()
   const date = new DateLine()
   const plainOptions = {
-    ...options,
     ...options.plain,
+    keepAliveMs: options.keepAliveMs,
     handOver: readHttp,
     onLeave: (connection: PlainConnection) => {
       plain.delete(connection)

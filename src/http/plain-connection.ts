@@ -6,24 +6,8 @@ import type { Socket } from 'node:net'
 import { MsgbusError } from '../errors.ts'
 import type { Draft, Message } from '../message.ts'
 import { type DateLine, openingText, refusalText } from './answer-text.ts'
-import { MAX_PLAIN_HEAD_BYTES, parsePlainHead, type PlainHead } from './plain-head.ts'
-
-/** Where plain publishes go. */
-export interface PlainPublisher {
-  /**
-   * Publishes messages that came together: all of them in this order, or none.
-   * @returns What they have become, at once or when they are kept. What it throws has published nothing; what it rejects
-   *   with may have.
-   */
-  publishAll(drafts: readonly Draft[], socket: Socket): readonly Message[] | Promise<readonly Message[]>
-}
-
-/** What is to be done with all requests that have one head. */
-export interface PlainRoute {
-  readonly publisher: PlainPublisher
-  /** Makes a message of the bytes between `from` and `end`, which are copied. */
-  readonly draftOf: (bytes: Buffer, from: number, end: number) => Draft
-}
+import type { PlainHead } from './plain-head.ts'
+import { type PlainPublisher, type PlainRoute, PlainRuns } from './plain-runs.ts'
 
 export interface PlainConnectionOptions {
   /** How long it may say nothing between two requests, or take nothing of its answers. */
@@ -38,25 +22,6 @@ export interface PlainConnectionOptions {
   readonly onLeave: (connection: PlainConnection) => void
 }
 
-/** A head that was read, which is very often the next one too. */
-interface Head {
-  /** With the empty line behind it. */
-  readonly bytes: Buffer
-  readonly bodyByteCount: number
-  readonly route: PlainRoute
-}
-
-/** Requests that came together. */
-interface Run {
-  readonly publisher: PlainPublisher | null
-  readonly drafts: readonly Draft[]
-  readonly end: number
-  /** Of what comes behind: not whole yet, not plain, or plain for somebody else. */
-  readonly next: 'unfinished' | 'other' | 'plain'
-}
-
-const HEAD_END = Buffer.from('\r\n\r\n', 'latin1')
-
 // Of a request whose rest is waited for, and for how long: HTTP has the deadlines for what comes slowly.
 const MAX_REST_BYTES = 16 * 1024
 const MAX_REST_MS = 1_000
@@ -70,7 +35,7 @@ export class PlainConnection {
   readonly #options: PlainConnectionOptions
   readonly #date: DateLine
   readonly #ending: string
-  #head: Head | null = null
+  readonly #runs: PlainRuns
   #rest: Buffer = NO_BYTES
   /** True while a message is being kept. */
   #isBusy = false
@@ -84,6 +49,7 @@ export class PlainConnection {
     this.#options = options
     this.#date = date
     this.#ending = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(options.keepAliveMs / 1000)}\r\n\r\n`
+    this.#runs = new PlainRuns(head => options.resolve(head, socket))
     socket.setTimeout(options.keepAliveMs)
     socket.on('data', this.#onData)
     socket.on('end', this.#onEnd)
@@ -137,7 +103,7 @@ export class PlainConnection {
   // What came together is published together and answered in one write. Behind others a request may end in the next segment
   // without its client being slow.
   #serve(bytes: Buffer, isBehindOthers = false): void {
-    const { publisher, drafts, end, next } = this.#takeRun(bytes)
+    const { publisher, drafts, end, next } = this.#runs.take(bytes)
     const messages = publisher === null ? [] : this.#publish(publisher, drafts)
     if (messages === null) {
       this.#handOver(bytes)
@@ -152,44 +118,6 @@ export class PlainConnection {
     if (next === 'other') this.#handOver(rest)
     else if (next === 'plain') this.#serve(rest, true)
     else if (rest.length > 0) this.#wait(rest, isBehindOthers || end > 0)
-  }
-
-  #takeRun(bytes: Buffer): Run {
-    const drafts: Draft[] = []
-    let publisher: PlainPublisher | null = null
-    let at = 0
-    while (at < bytes.length) {
-      const head = this.#headAt(bytes, at)
-      if (head === null) return { publisher, drafts, end: at, next: 'other' }
-      const from = at + (head?.bytes.length ?? 0)
-      const end = from + (head?.bodyByteCount ?? 0)
-      if (head === undefined || end > bytes.length) break
-      publisher ??= head.route.publisher
-      if (publisher !== head.route.publisher) return { publisher, drafts, end: at, next: 'plain' }
-      drafts.push(head.route.draftOf(bytes, from, end))
-      at = end
-    }
-    return { publisher, drafts, end: at, next: 'unfinished' }
-  }
-
-  /** @returns undefined for a head that is not whole, null for one that is not plain. */
-  #headAt(bytes: Buffer, at: number): Head | null | undefined {
-    const known = this.#head
-    if (known !== null) {
-      const end = at + known.bytes.length
-      if (end <= bytes.length && bytes.compare(known.bytes, 0, known.bytes.length, at, end) === 0)
-        return known
-    }
-    const end = bytes.indexOf(HEAD_END, at)
-    const byteCount = (end < 0 ? bytes.length : end) - at
-    if (byteCount > MAX_PLAIN_HEAD_BYTES) return null
-    if (end < 0) return undefined
-    const head = parsePlainHead(bytes.toString('latin1', at, end))
-    const route = head === null ? null : this.#options.resolve(head, this.#socket)
-    if (head === null || route === null) return null
-    const headBytes = Buffer.from(bytes.subarray(at, end + HEAD_END.length))
-    this.#head = { bytes: headBytes, bodyByteCount: head.bodyByteCount, route }
-    return this.#head
   }
 
   #publish(

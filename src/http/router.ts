@@ -4,8 +4,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { MsgbusError } from '../errors.ts'
 import { ALLOWED_METHODS, type Exchange } from './exchange.ts'
-import type { PlainRoute } from './plain-connection.ts'
 import type { PlainHead } from './plain-head.ts'
+import type { PlainRoute } from './plain-runs.ts'
 
 /** Everything below a URL prefix. */
 export interface Mount {
@@ -72,6 +72,7 @@ export class Router {
     if (this.#files === null) throw new MsgbusError('MSGBUS_NOT_FOUND', 'There is nothing at this address')
     this.#files(exchange.req, exchange.res)
   }
+
   /** Finds where plain publishes go, see {@link Mount.plain}. */
   plain(head: PlainHead): PlainRoute | null {
     const mount = this.#mountOf(head.path)

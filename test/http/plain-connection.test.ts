@@ -3,7 +3,8 @@ import { Duplex } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { DateLine } from '../../src/http/answer-text.ts'
-import { PlainConnection, type PlainPublisher } from '../../src/http/plain-connection.ts'
+import { PlainConnection } from '../../src/http/plain-connection.ts'
+import type { PlainPublisher } from '../../src/http/plain-runs.ts'
 import type { Draft, Message } from '../../src/message.ts'
 
 function toMessage(draft: Draft, seq: number): Message {

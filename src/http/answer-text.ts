@@ -2,9 +2,8 @@
 // order: no answer shows who wrote it.
 
 import { STATUS_CODES } from 'node:http'
-import { MsgbusError } from '../errors.ts'
-import { statusOf } from '../statuses.ts'
-import { CLOSED_HEADERS, FAULT_TEXT, headersOf } from './exchange.ts'
+import { errorAnswer } from './error-answer.ts'
+import { CLOSED_HEADERS, textHeaders } from './exchange.ts'
 
 /** Says what time it is, put together once a second. */
 export class DateLine {
@@ -29,15 +28,10 @@ export function openingText(status: number): string {
 
 /** The answer to what was not carried out, and the last one on its connection. */
 export function refusalText(error: unknown, date: DateLine): string {
-  const isMistake = error instanceof MsgbusError
-  const status = isMistake ? statusOf(error.code) : 500
-  const body = isMistake ? `${error.code}: ${error.message}\n` : `${FAULT_TEXT}\n`
-  const headers = [
-    ...(isMistake ? headersOf(error.code) : []),
-    ...['Connection', 'close', 'Content-Type', 'text/plain; charset=utf-8'],
-    ...['Content-Length', `${Buffer.byteLength(body)}`],
-  ]
-  return `${openingText(status)}${headerLines(headers)}${date.text}\r\n${body}`
+  const { status, headers, text } = errorAnswer(error)
+  const body = `${text}\n`
+  const lines = headerLines([...headers, ...textHeaders(body)])
+  return `${openingText(status)}${lines}${date.text}\r\n${body}`
 }
 
 function headerLines(headers: readonly string[]): string {

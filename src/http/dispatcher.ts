@@ -120,7 +120,6 @@ export class Dispatcher {
   #refuse(exchange: Exchange, error: unknown): void {
     const { socket, headers } = exchange.req
     this.noteRefusal(error, socket, headers.host, headers.origin)
-    if (error instanceof MsgbusError) exchange.refuse(error)
-    else exchange.fail()
+    exchange.refuse(error)
   }
 }

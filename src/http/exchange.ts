@@ -2,9 +2,8 @@
 // owes on each answer. Streams do not go through here once they run.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { MsgbusError } from '../errors.ts'
-import { statusOf } from '../statuses.ts'
 import type { Credentials } from './credentials.ts'
+import { errorAnswer } from './error-answer.ts'
 import type { Target } from './target.ts'
 
 // Anybody may publish HTML, so nothing below these URLs may run with the server's origin, be guessed to be another
@@ -23,12 +22,6 @@ const COMMON_HEADERS = [
 ]
 /** Headers of every answer to somebody who is no page of another origin, name and value in turn. */
 export const CLOSED_HEADERS = [...POLICY, ...COMMON_HEADERS, 'Cross-Origin-Resource-Policy', 'same-origin']
-
-/** All that a peer is told about a fault of ours. */
-export const FAULT_TEXT = 'The server failed to serve this request'
-
-/** For the Allow header: what can be done with a channel. */
-export const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, OPTIONS'
 
 export interface ExchangeOptions {
   readonly req: IncomingMessage
@@ -95,10 +88,7 @@ export class Exchange {
    */
   answer(status: number, headers: readonly string[] = [], text?: string): void {
     const body = text === undefined || this.method === 'HEAD' ? undefined : `${text}\n`
-    const bodyHeaders =
-      body === undefined
-        ? []
-        : ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', `${Buffer.byteLength(body)}`]
+    const bodyHeaders = body === undefined ? [] : textHeaders(body)
     this.res.writeHead(status, [...this.commonHeaders, ...headers, ...bodyHeaders])
     this.res.end(body)
   }
@@ -122,54 +112,22 @@ export class Exchange {
     this.res.end(this.method === 'HEAD' ? undefined : html)
   }
 
-  /** Answers with what the peer did wrong and closes the connection: a body may be on its way that nobody will read. */
-  refuse({ code, message }: MsgbusError): void {
-    this.#answerLast(statusOf(code), headersOf(code), `${code}: ${message}`)
-  }
-
-  /** Answers that something went wrong here, without saying what, and closes the connection. */
-  fail(): void {
-    this.#answerLast(500, [], FAULT_TEXT)
-  }
-
-  #answerLast(status: number, headers: readonly string[], text: string): void {
+  /** Answers with what the peer did wrong, or that something went wrong here, and closes the connection. */
+  refuse(error: unknown): void {
     if (this.res.headersSent || this.req.socket.destroyed) {
       this.req.socket.destroy()
       return
     }
     // [RFC 9112 §9.6] Marks the answer as the last one: what was sent behind this request is not carried out.
     this.res.shouldKeepAlive = false
-    this.answer(status, [...headers, 'Connection', 'close'], text)
+    const { status, headers, text } = errorAnswer(error)
+    this.answer(status, headers, text)
   }
 }
 
-/** Seconds for a Retry-After header, 5 to 15: whoever is sent away together must not come back together. */
-export function retryAfter(): string {
-  return `${5 + Math.floor(Math.random() * 11)}`
-}
-
-/** Headers that the answer to a mistake carries, name and value in turn. */
-export function headersOf(code: MsgbusError['code']): readonly string[] {
-  switch (code) {
-    case 'MSGBUS_BUSY':
-    case 'MSGBUS_CLOSED':
-    case 'MSGBUS_STORE_FULL':
-      return ['Retry-After', retryAfter()]
-    case 'MSGBUS_STORE':
-      // It may have been kept all the same.
-      return ['Retry-After', retryAfter(), 'Msgbus-Result', 'unknown']
-    case 'MSGBUS_UPGRADE':
-      return ['Sec-WebSocket-Version', '13']
-    case 'MSGBUS_CONTENT_ENCODING':
-      return ['Accept-Encoding', 'identity']
-    case 'MSGBUS_METHOD':
-    case 'MSGBUS_METHOD_NOT_ALLOWED':
-      return ['Allow', ALLOWED_METHODS]
-    case 'MSGBUS_PASSWORD':
-      return ['WWW-Authenticate', 'Basic realm="msgbus", charset="UTF-8"']
-    default:
-      return []
-  }
+/** Headers of a line of text, name and value in turn. */
+export function textHeaders(body: string): readonly string[] {
+  return ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', `${Buffer.byteLength(body)}`]
 }
 
 /** True for a peer that understands chunks. */

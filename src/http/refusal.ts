@@ -3,7 +3,7 @@
 
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { ALLOWED_METHODS } from './exchange.ts'
+import { ALLOWED_METHODS } from './error-answer.ts'
 
 /** What Node's parser has to say. */
 export interface ParserError extends NodeJS.ErrnoException {

@@ -3,7 +3,8 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { MsgbusError } from '../errors.ts'
-import { ALLOWED_METHODS, type Exchange } from './exchange.ts'
+import { ALLOWED_METHODS } from './error-answer.ts'
+import type { Exchange } from './exchange.ts'
 import type { PlainHead } from './plain-head.ts'
 import type { PlainRoute } from './plain-runs.ts'
 

@@ -49,12 +49,8 @@ async function open(
           return text
         },
         (error: unknown) => {
-          if (!(error instanceof MsgbusError)) {
-            exchange.fail()
-            return String(error)
-          }
           exchange.refuse(error)
-          return error.code
+          return error instanceof MsgbusError ? error.code : String(error)
         },
       )
       .then(

@@ -174,8 +174,7 @@ class Waiter implements Sink {
   readonly fail = (error: unknown): void => {
     if (this.#isOver) return
     this.#leave()
-    if (error instanceof MsgbusError) this.#exchange.refuse(error)
-    else this.#exchange.fail()
+    this.#exchange.refuse(error)
   }
 
   readonly #leave = (): void => {

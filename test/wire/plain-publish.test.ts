@@ -31,10 +31,9 @@ const LAST = post('/msgbus/last', 'last', [TEXT, 'Connection: close'])
 
 /** What is left of answers without what differs from one to the next. */
 function still(answers: string): string {
-  return answers.replaceAll(
-    /(Msgbus-Id|Msgbus-Position|Date|Retry-After|last message)(:?) [^\r:]+/g,
-    '$1$2 ...',
-  )
+  return answers
+    .replaceAll(/Date: \w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT/g, 'Date: ...')
+    .replaceAll(/(Msgbus-Id|Msgbus-Position|Retry-After|last message)(:?) [^\r:]+/g, '$1$2 ...')
 }
 
 /** Sends it through HTTP and returns all that comes back. */

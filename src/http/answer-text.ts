@@ -1,5 +1,5 @@
 // Writes whole answers of HTTP/1.1 as text, for requests that Node's HTTP server never saw. In the same words and in the same
-// order: no answer shows who wrote it.
+// order: no answer shows who wrote it. Streams take their header lines from here, too.
 
 import { STATUS_CODES } from 'node:http'
 import { errorAnswer } from './error-answer.ts'
@@ -34,7 +34,8 @@ export function refusalText(error: unknown, date: DateLine): string {
   return `${openingText(status)}${lines}${date.text}\r\n${body}`
 }
 
-function headerLines(headers: readonly string[]): string {
+/** @param headers Name and value in turn. */
+export function headerLines(headers: readonly string[]): string {
   let text = ''
   for (let at = 0; at < headers.length; at += 2) text += `${headers[at]}: ${headers[at + 1]}\r\n`
   return text

@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net'
 import type { Log } from '../log.ts'
+import { headerLines } from './answer-text.ts'
 import { assembleText, LAST_CHUNK } from './chunk.ts'
 import { type Exchange, isChunked } from './exchange.ts'
 
@@ -59,14 +60,12 @@ export class EndlessAnswer implements Conversation {
 }
 
 function headOf(exchange: Exchange, { contentType, headers }: AnswerForm): Buffer {
-  const lines = [
-    `HTTP/1.${exchange.req.httpVersionMinor} 200 OK`,
-    `Content-Type: ${contentType}`,
-    ...(isChunked(exchange) ? ['Transfer-Encoding: chunked'] : []),
-    'Connection: close',
-    `Date: ${new Date().toUTCString()}`,
-  ]
-  const all = [...headers, ...exchange.commonHeaders]
-  for (let at = 0; at < all.length; at += 2) lines.push(`${all[at]}: ${all[at + 1]}`)
-  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
+  const lines = headerLines([
+    ...['Content-Type', contentType],
+    ...(isChunked(exchange) ? ['Transfer-Encoding', 'chunked'] : []),
+    ...['Connection', 'close', 'Date', new Date().toUTCString()],
+    ...headers,
+    ...exchange.commonHeaders,
+  ])
+  return Buffer.from(`HTTP/1.${exchange.req.httpVersionMinor} 200 OK\r\n${lines}\r\n`, 'latin1')
 }

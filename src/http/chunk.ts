@@ -13,10 +13,22 @@ const NO_BYTES = new Uint8Array(0)
 /** Ends a chunked answer. */
 export const LAST_CHUNK = '0\r\n\r\n'
 
+/**
+ * What stands before the body of a part.
+ * @param byteCount Of the whole part: head, body and tail.
+ */
+export function partStart(head: string, byteCount: number, isChunked: boolean): string {
+  return isChunked ? `${byteCount.toString(16)}\r\n${head}` : head
+}
+
+/** What stands behind the body of a part. */
+export function partEnd(tail: string, isChunked: boolean): string {
+  return isChunked ? `${tail}\r\n` : tail
+}
+
 export function assemble({ head, body, tail }: Pieces, isChunked: boolean): Buffer {
-  const byteCount = head.length + body.length + tail.length
-  const start = isChunked ? `${byteCount.toString(16)}\r\n${head}` : head
-  const end = isChunked ? `${tail}\r\n` : tail
+  const start = partStart(head, head.length + body.length + tail.length, isChunked)
+  const end = partEnd(tail, isChunked)
   const bytes = Buffer.allocUnsafe(start.length + body.length + end.length)
   bytes.write(start, 0, 'latin1')
   bytes.set(body, start.length)

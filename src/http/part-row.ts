@@ -1,6 +1,8 @@
 // Puts parts of one format into memory, one behind the other, each as one HTTP chunk or as it is (see `chunk.ts`). Parts that were
 // made one after the other so lie side by side, and nothing has to be copied to write them at once.
 
+import { partEnd, partStart } from './chunk.ts'
+
 // Longer parts have memory of their own: one that is kept keeps its block.
 const MAX_SHARED_BYTES = 16 * 1024
 const BLOCK_BYTES = 64 * 1024
@@ -16,13 +18,13 @@ export class PartRow {
   constructor(tail: string, isChunked: boolean) {
     this.#isChunked = isChunked
     this.#tailByteCount = tail.length
-    this.#end = Buffer.from(isChunked ? `${tail}\r\n` : tail, 'latin1')
+    this.#end = Buffer.from(partEnd(tail, isChunked), 'latin1')
   }
 
   /** @param head ASCII. */
   add(head: string, body: Uint8Array): Buffer {
     const byteCount = head.length + body.length + this.#tailByteCount
-    const start = this.#isChunked ? `${byteCount.toString(16)}\r\n${head}` : head
+    const start = partStart(head, byteCount, this.#isChunked)
     const part = this.#take(start.length + body.length + this.#end.length)
     part.write(start, 0, 'latin1')
     part.set(body, start.length)

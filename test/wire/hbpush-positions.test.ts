@@ -3,7 +3,6 @@
 
 import t, { type Test } from 'tap'
 import { Bus } from '../../src/bus/bus.ts'
-import { openFileStore } from '../../src/store/file.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { LaterStore } from '../store/later-store.ts'
 import {
@@ -13,6 +12,7 @@ import {
   poll,
   post,
   startHbpush,
+  startOnFile,
   subscriberAt,
   untilWaiting,
   validators,
@@ -83,23 +83,11 @@ await t.test(
   },
 )
 
-/** Serves what is in a directory, with a clock of its own. */
-async function serveFile(t: Test, path: string, clock: { nowMs: number }, maxCount = 100) {
-  const store = await openFileStore(path, { now: () => clock.nowMs, maxCount })
-  const server = await start(t, { bus: new Bus({ store }), hbpush: LOCATIONS })
-  return {
-    ...server,
-    close: async () => {
-      await server.server.close(0)
-      await store.close()
-    },
-  }
-}
-
 await t.test('positions hold over a restart with the clock set back, and so do deletions', async t => {
   const path = `${t.testdir()}/store`
   const clock = { nowMs: 1_700_000_000_000 }
-  const before = await serveFile(t, path, clock)
+  const options = { now: () => clock.nowMs }
+  const before = await startOnFile(t, path, options)
   for (const body of ['0', '1']) await post(t, before, 'a', body)
   const first = await poll(t, before, 'a')
   for (const id of ['gone', 'again']) await post(t, before, id, 'x')
@@ -108,7 +96,7 @@ await t.test('positions hold over a restart with the clock set back, and so do d
   await post(t, before, 'again', 'y')
   await before.close()
   clock.nowMs -= 3600_000
-  const after = await serveFile(t, path, clock)
+  const after = await startOnFile(t, path, options)
   t.equal((await poll(t, after, 'a', validators(first))).body, '1')
   await post(t, after, 'a', '2')
   const answers = await chain(t, after, 'a')
@@ -124,15 +112,15 @@ await t.test('positions hold over a restart with the clock set back, and so do d
 
 await t.test('what went before a restart is a reset, since nobody can tell how much it was', async t => {
   const path = `${t.testdir()}/store`
-  const clock = { nowMs: 1_700_000_000_000 }
-  const before = await serveFile(t, path, clock, 1)
+  const options = { now: () => 1_700_000_000_000, maxCount: 1 }
+  const before = await startOnFile(t, path, options)
   await post(t, before, 'a', '0')
   const first = await poll(t, before, 'a')
   for (const body of ['1', '2']) await post(t, before, 'a', body)
   const last = await poll(t, before, 'a', validators(first))
   t.equal(resumeOf(last), 'gap; missed=1')
   await before.close()
-  const after = await serveFile(t, path, clock, 1)
+  const after = await startOnFile(t, path, options)
   const next = await poll(t, after, 'a', validators(first))
   t.equal(next.body, '2')
   t.equal(resumeOf(next), 'reset')

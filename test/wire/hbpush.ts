@@ -5,6 +5,7 @@ import type { Test } from 'tap'
 import { Bus } from '../../src/bus/bus.ts'
 import type { HbpushLocation } from '../../src/protocols/hbpush/location.ts'
 import type { ServerOptions } from '../../src/server.ts'
+import { type FileStoreOptions, openFileStore } from '../../src/store/file.ts'
 import { MemoryStore, type MemoryStoreOptions } from '../../src/store/memory.ts'
 import { TIME_MS } from '../still-bus.ts'
 import { type Answer, ask, connect, type Connection, requestText, start, type TestServer } from './server.ts'
@@ -55,6 +56,19 @@ export async function startHbpush(
   const clock: Clock = { nowMs: TIME_MS }
   const bus = new Bus({ store: new MemoryStore({ ...retention, now: () => clock.nowMs }) })
   return { ...(await start(t, { bus, hbpush: LOCATIONS, ...options })), clock }
+}
+
+/** Starts a server on what is in a directory, with a location of each kind. `close` ends it and its store. */
+export async function startOnFile(t: Test, path: string, options: FileStoreOptions = {}) {
+  const store = await openFileStore(path, options)
+  const server = await start(t, { bus: new Bus({ store }), hbpush: LOCATIONS })
+  return {
+    ...server,
+    close: async () => {
+      await server.server.close(0)
+      await store.close()
+    },
+  }
 }
 
 export function post(t: Test, server: TestServer, id: string, body: string, type = 'text/plain') {

@@ -2,23 +2,11 @@
 // message or by the clock, and who missed nothing is not, whatever went on other channels.
 
 import t, { type Test } from 'tap'
-import { Bus } from '../../src/bus/bus.ts'
-import { openFileStore } from '../../src/store/file.ts'
-import { LOCATIONS, poll, post, validators } from './hbpush.ts'
-import { get, publish, start, type TestServer } from './server.ts'
+import { poll, post, startOnFile, validators } from './hbpush.ts'
+import { get, publish, type TestServer } from './server.ts'
 
-/** A server on what is in a directory. Of `cam` nothing is kept. */
-async function serve(t: Test, path: string) {
-  const store = await openFileStore(path, { rules: [{ paths: ['cam'], maxCount: 0 }] })
-  const server = await start(t, { bus: new Bus({ store }), hbpush: LOCATIONS })
-  return {
-    ...server,
-    close: async () => {
-      await server.server.close(0)
-      await store.close()
-    },
-  }
-}
+// Of `cam` nothing is kept.
+const RETENTION = { rules: [{ paths: ['cam'], maxCount: 0 }] }
 
 async function publishTo(t: Test, server: TestServer, channel: string): Promise<string> {
   const { headers } = await publish(t, server, `/msgbus/${channel}`, 'x')
@@ -43,14 +31,14 @@ async function toldBy(t: Test, server: TestServer, channel: string, id: string) 
 
 await t.test('what went of one channel is no reset for readers of another', async t => {
   const path = `${t.testdir()}/store`
-  const first = await serve(t, path)
+  const first = await startOnFile(t, path, RETENTION)
   const begin = await publishTo(t, first, 'chat')
   await publishTo(t, first, 'cam')
   const chat = await publishTo(t, first, 'chat')
   const cam = await publishTo(t, first, 'cam')
   await first.close()
   for (const life of ['second', 'third']) {
-    const server = await serve(t, path)
+    const server = await startOnFile(t, path, RETENTION)
     for (const id of [begin, chat, cam]) {
       t.same(await toldBy(t, server, 'chat', id), ['ok'], `${life} life, behind ${id}`)
       t.same(await toldBy(t, server, 'nobody', id), ['ok'])
@@ -66,14 +54,14 @@ await t.test('what went of one channel is no reset for readers of another', asyn
 
 await t.test('nor for those who say where they were by the clock', async t => {
   const path = `${t.testdir()}/store`
-  const first = await serve(t, path)
+  const first = await startOnFile(t, path, RETENTION)
   await post(t, first, 'chat', '1')
   const position = validators(await poll(t, first, 'chat'))
   await post(t, first, 'cam', '2')
   await post(t, first, 'chat', '3')
   await post(t, first, 'cam', '4')
   await first.close()
-  const server = await serve(t, path)
+  const server = await startOnFile(t, path, RETENTION)
   const next = await poll(t, server, 'chat', position)
   t.equal(next.body, '3')
   t.equal(next.headers.get('msgbus-resume'), undefined)

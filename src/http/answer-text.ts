@@ -1,5 +1,5 @@
 // Writes whole answers of HTTP/1.1 as text, for requests that Node's HTTP server never saw. In the same words and in the same
-// order: no answer shows who wrote it. Streams take their header lines from here, too.
+// order: no answer shows who wrote it. Who writes another head takes its lines from here, too.
 
 import { STATUS_CODES } from 'node:http'
 import { errorAnswer } from './error-answer.ts'

@@ -3,7 +3,9 @@
 
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { headerLines } from './answer-text.ts'
 import { ALLOWED_METHODS } from './error-answer.ts'
+import { textHeaders } from './exchange.ts'
 
 /** What Node's parser has to say. */
 export interface ParserError extends NodeJS.ErrnoException {
@@ -51,11 +53,10 @@ export function parserRefusal(error: ParserError, maxHeaderBytes: number): strin
       return plainAnswer('505 HTTP Version Not Supported', 'Use HTTP/1.1 or HTTP/1.0')
     case 'HPE_INVALID_METHOD':
       if (!versionOf(error).startsWith('1.')) break
-      return plainAnswer(
-        '405 Method Not Allowed',
-        'GET subscribes, POST and PUT publish',
-        `Allow: ${ALLOWED_METHODS}\r\n`,
-      )
+      return plainAnswer('405 Method Not Allowed', 'GET subscribes, POST and PUT publish', [
+        'Allow',
+        ALLOWED_METHODS,
+      ])
   }
   return plainAnswer(
     '400 Bad Request',
@@ -83,7 +84,8 @@ function versionOf({ rawPacket, bytesParsed = 0 }: ParserError): string {
   return end < 0 ? '' : (REQUEST_LINE.exec(rawPacket.toString('latin1', start, end))?.[1] ?? '')
 }
 
-function plainAnswer(status: string, text: string, headerLines = ''): string {
-  const headers = `Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${text.length + 1}\r\n`
-  return `HTTP/1.1 ${status}\r\n${headerLines}${headers}\r\n${text}\n`
+function plainAnswer(status: string, text: string, headers: readonly string[] = []): string {
+  const body = `${text}\n`
+  const lines = headerLines([...headers, 'Connection', 'close', ...textHeaders(body)])
+  return `HTTP/1.1 ${status}\r\n${lines}\r\n${body}`
 }

@@ -60,9 +60,10 @@ export class PlainRuns {
     while (at < bytes.length) {
       const head = this.#headAt(bytes, at)
       if (head === null) return { publisher, drafts, end: at, next: 'other' }
-      const from = at + (head?.bytes.length ?? 0)
-      const end = from + (head?.bodyByteCount ?? 0)
-      if (head === undefined || end > bytes.length) break
+      if (head === undefined) break
+      const from = at + head.bytes.length
+      const end = from + head.bodyByteCount
+      if (end > bytes.length) break
       publisher ??= head.route.publisher
       if (publisher !== head.route.publisher) return { publisher, drafts, end: at, next: 'plain' }
       drafts.push(head.route.draftOf(bytes, from, end))

@@ -89,15 +89,12 @@ export function decodeDraft(bytes: Buffer, start: number): Taken<Draft> {
 /** Reads a message. Its body is a view of the bytes. */
 export function decodeMessage(bytes: Buffer, start: number, epoch: string): Taken<Message> {
   const { value: draft, end } = decodeDraft(bytes, start + PLACE_BYTES)
-  const seq = bytes.readDoubleBE(start)
   const { channel, type, sender, body } = draft
-  const value = {
-    ...{ id: formatCursor({ epoch, seq }), seq, channel },
-    time: bytes.readDoubleBE(start + 8),
-    ordinal: bytes.readUInt32BE(start + 16),
-    ...{ type, sender, body },
-  }
-  return { value, end }
+  const seq = bytes.readDoubleBE(start)
+  const id = formatCursor({ epoch, seq })
+  const time = bytes.readDoubleBE(start + 8)
+  const ordinal = bytes.readUInt32BE(start + 16)
+  return { value: { id, seq, channel, time, ordinal, type, sender, body }, end }
 }
 
 /** The number of a message, without reading the rest of it. */

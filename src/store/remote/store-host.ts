@@ -8,7 +8,7 @@
 import type { Socket } from 'node:net'
 import { MsgbusError } from '../../errors.ts'
 import type { Draft, Message } from '../../message.ts'
-import type { Awaitable, ChannelRecord, Page, PageRequest, Store } from '../store.ts'
+import type { Awaitable, ChannelRecord, Page, Store } from '../store.ts'
 import { type Frame, HEAD_BYTES, jsonFrame, openFrame, writeHead } from './frames.ts'
 import { Link } from './link.ts'
 import { decodeDraft, encodeMessage, messageBytes } from './records.ts'
@@ -135,7 +135,7 @@ export class StoreHost {
       case 'locate':
         return toAnswer(await this.#store.locate(question.paths, question.start))
       case 'read':
-        return toPage(await this.#store.read(question.page), question)
+        return toPage(await this.#store.read(question.page), question.knownSeq)
       case 'channels':
         return toAnswer([...(await this.#store.channels())].map(toRecord))
       case 'get note':
@@ -195,10 +195,7 @@ function toAppended(messages: readonly Message[]): Answer {
   return { kind: TELLING.appended, pieces: [content], byteCount: content.length }
 }
 
-function toPage(
-  whole: Page,
-  { knownSeq }: { readonly page: PageRequest; readonly knownSeq: number },
-): Answer {
+function toPage(whole: Page, knownSeq: number): Answer {
   const { messages, seq, lostCount, mark } = cut(whole)
   const headBytes = Buffer.from(JSON.stringify({ seq, lostCount, mark } satisfies PageHead))
   const lengthBytes = Buffer.allocUnsafe(4)

@@ -40,15 +40,8 @@ export class OriginRule {
     const { origin } = req.headers
     if (origin === undefined || !this.#isListed(origin)) return ['Vary', 'Origin']
     return [
-      ...[
-        'Vary',
-        'Origin',
-        'Access-Control-Allow-Origin',
-        origin,
-        'Access-Control-Allow-Credentials',
-        'true',
-      ],
-      ...['Access-Control-Expose-Headers', EXPOSED_HEADERS],
+      ...['Vary', 'Origin', 'Access-Control-Allow-Origin', origin],
+      ...['Access-Control-Allow-Credentials', 'true', 'Access-Control-Expose-Headers', EXPOSED_HEADERS],
       ...['Access-Control-Allow-Methods', 'GET, HEAD, POST, PUT, DELETE', 'Access-Control-Max-Age', '600'],
       ...['Access-Control-Allow-Headers', ALLOWED_HEADERS],
     ]

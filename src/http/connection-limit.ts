@@ -2,7 +2,7 @@
 // dropped, which is the only answer left.
 
 import type { Socket } from 'node:net'
-import { isLoopback } from './host-list.ts'
+import { isLoopback, unmapped } from './host-list.ts'
 
 const SOFT_SHARE = 0.95
 const SHARE_PER_ADDRESS = 0.25
@@ -25,7 +25,7 @@ export class ConnectionLimit {
 
   /** Takes a new connection in, or destroys it. */
   admit(socket: Socket): void {
-    const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
+    const address = unmapped(socket.remoteAddress ?? '')
     const addressCount = (this.#countOfAddress.get(address) ?? 0) + 1
     if (this.#count >= this.maxConnections) {
       socket.destroy()

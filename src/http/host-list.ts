@@ -24,12 +24,17 @@ export class HostList {
   check(host: string | undefined, localAddress: string): void {
     // Only HTTP/1.0 may come without; no browser speaks it.
     if (host === undefined || this.#answersToAll) return
-    const address = localAddress.replace(/^::ffff:/, '')
+    const address = unmapped(localAddress)
     if (this.#names.size === 0 && !isLoopback(address)) return
     const name = nameOf(host)
     if (isLoopback(name) || name === address || this.#names.has(name)) return
     throw new MsgbusError('MSGBUS_HOST', 'This server does not answer to that host name (--host adds names)')
   }
+}
+
+/** An address of IPv4 as such, where a socket for both families gives it as one of IPv6 [RFC 4291 §2.5.5.2]. */
+export function unmapped(address: string): string {
+  return address.replace(/^::ffff:/, '')
 }
 
 /** True for names and addresses that only this machine can mean. */

@@ -190,6 +190,7 @@ export class Server {
         onRefused: (error, socket) => {
           this.#dispatcher.noteRefusal(error, socket)
         },
+        hold: () => this.#intake.hold(),
       },
     })
     this.#listeners.push(listener)

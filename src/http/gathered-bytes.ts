@@ -3,9 +3,18 @@
 
 const MIN_CAPACITY_BYTES = 1024
 
+/** What an announced length is believed at once. Beyond, memory is taken as the bytes come. */
+const MAX_TRUSTED_BYTES = 1024 * 1024
+
 export class GatheredBytes {
+  readonly #expectedBytes: number
   #bytes: Buffer = Buffer.alloc(0)
   #byteCount = 0
+
+  /** @param expectedBytes How long it will be, if that is known; it may turn out otherwise. */
+  constructor(expectedBytes = 0) {
+    this.#expectedBytes = expectedBytes
+  }
 
   get byteCount(): number {
     return this.#byteCount
@@ -20,12 +29,18 @@ export class GatheredBytes {
     }
     const needed = this.#byteCount + piece.length
     if (needed > this.#bytes.length || this.#byteCount === this.#bytes.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(2 * needed, MIN_CAPACITY_BYTES))
+      const larger = Buffer.allocUnsafeSlow(this.#capacityFor(needed))
       this.#bytes.copy(larger, 0, 0, this.#byteCount)
       this.#bytes = larger
     }
     piece.copy(this.#bytes, this.#byteCount)
     this.#byteCount = needed
+  }
+
+  #capacityFor(byteCount: number): number {
+    const capacity = Math.max(2 * byteCount, MIN_CAPACITY_BYTES)
+    if (byteCount > this.#expectedBytes) return capacity
+    return Math.min(this.#expectedBytes, Math.max(capacity, MAX_TRUSTED_BYTES))
   }
 
   /** All of it. Nothing may be added afterwards. */

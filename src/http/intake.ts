@@ -57,7 +57,7 @@ export class Intake {
    *   `MSGBUS_BUSY`, `MSGBUS_BODY_SLOW`, `MSGBUS_BODY_INCOMPLETE`.
    */
   async read(exchange: Exchange, maxBytes: number): Promise<Buffer> {
-    const gathered = new GatheredBytes()
+    const gathered = new GatheredBytes(declaredLength(exchange))
     await this.stream(exchange, maxBytes, {
       onBytes: bytes => {
         gathered.add(bytes)
@@ -78,9 +78,7 @@ export class Intake {
     if (isEndless && this.#isClosed) throw closed()
     // What is only announced takes no room from others, but what cannot fit is refused before it is read.
     this.#checkRoom(isEndless ? 0 : declaredBytes)
-    const hold = new Hold(bytes => {
-      this.#adjust(bytes)
-    })
+    const hold = this.hold()
     const startedMs = performance.now()
     let byteCount = 0
     try {
@@ -97,6 +95,13 @@ export class Intake {
     } finally {
       hold.set(0)
     }
+  }
+
+  /** For a body that is taken in elsewhere, and counts like all others. */
+  hold(): Hold {
+    return new Hold(bytes => {
+      this.#adjust(bytes)
+    })
   }
 
   /** Ends the bodies that would never end by themselves; the others may still arrive. */
@@ -195,8 +200,8 @@ export interface Consumer {
   held?(): { readonly startedMs: number; readonly byteCount: number } | null
 }
 
-// Counts what one body holds of the common bound.
-class Hold {
+/** Counts what one body holds of the common bound. */
+export class Hold {
   readonly #adjust: (bytes: number) => void
   #byteCount = 0
 
@@ -204,6 +209,7 @@ class Hold {
     this.#adjust = adjust
   }
 
+  /** @throws {MsgbusError} `MSGBUS_BUSY` if there is no room for more. */
   set(byteCount: number): void {
     if (byteCount === this.#byteCount) return
     this.#adjust(byteCount - this.#byteCount)

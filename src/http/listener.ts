@@ -30,7 +30,7 @@ export interface ListenerOptions extends HttpReaderOptions {
   /** PEM text with certificate and key; null for plain HTTP. */
   readonly pem: string | null
   readonly connections: ConnectionLimit
-  readonly plain: Pick<PlainConnectionOptions, 'resolve' | 'onRefused'>
+  readonly plain: Pick<PlainConnectionOptions, 'resolve' | 'onRefused' | 'hold'>
   readonly log: Log
 }
 

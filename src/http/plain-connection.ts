@@ -6,8 +6,10 @@ import type { Socket } from 'node:net'
 import { MsgbusError } from '../errors.ts'
 import type { Draft, Message } from '../message.ts'
 import { type DateLine, openingText, refusalText } from './answer-text.ts'
+import type { Hold } from './intake.ts'
+import { MAX_PLAIN_BODY_BYTES, PlainBody } from './plain-body.ts'
 import type { PlainHead } from './plain-head.ts'
-import { type PlainPublisher, type PlainRoute, PlainRuns } from './plain-runs.ts'
+import { type Head, type PlainPublisher, type PlainRoute, PlainRuns } from './plain-runs.ts'
 
 export interface PlainConnectionOptions {
   /** How long it may say nothing between two requests, or take nothing of its answers. */
@@ -16,14 +18,15 @@ export interface PlainConnectionOptions {
   readonly resolve: (head: PlainHead, socket: Socket) => PlainRoute | null
   /** Told why something was not published, which the client is told too. */
   readonly onRefused: (error: unknown, socket: Socket) => void
+  /** Makes room for a body that comes in several pieces. */
+  readonly hold: () => Hold
   /** Takes the connection over. What was read in vain, from `firstByte` on, is read again. The socket is paused. */
   readonly handOver: (socket: Socket, firstByte: number) => void
   /** Called once it is closed, or handed over. */
   readonly onLeave: (connection: PlainConnection) => void
 }
 
-// Of a request whose rest is waited for, and for how long: HTTP has the deadlines for what comes slowly.
-const MAX_REST_BYTES = 16 * 1024
+// How long the rest of a request is waited for: HTTP has the deadlines for what comes slowly.
 const MAX_REST_MS = 1_000
 const NO_BYTES = Buffer.alloc(0)
 
@@ -36,7 +39,10 @@ export class PlainConnection {
   readonly #date: DateLine
   readonly #ending: string
   readonly #runs: PlainRuns
+  // What has come of a request: of its head, or, once that is whole, of its body.
   #rest: Buffer = NO_BYTES
+  #body: PlainBody | null = null
+  #bodySinceMs = 0
   /** True while a message is being kept. */
   #isBusy = false
   #isClosing = false
@@ -66,6 +72,10 @@ export class PlainConnection {
   }
 
   readonly #onData = (bytes: Buffer): void => {
+    if (this.#body !== null) {
+      this.#fill(this.#body, bytes)
+      return
+    }
     if (this.#rest.length === 0) {
       this.#serve(bytes)
       return
@@ -84,14 +94,13 @@ export class PlainConnection {
   readonly #onTimeout = (): void => {
     if (this.#isBusy) return
     // To a client that takes no answers nothing can be said.
-    if (this.#rest.length === 0 || this.#socket.writableNeedDrain) this.#socket.destroy()
-    else this.#handOver(this.#rest)
+    if (!this.#isUnfinished || this.#socket.writableNeedDrain) this.#socket.destroy()
+    else this.#handOver(this.#takeBack())
   }
 
   readonly #onDrain = (): void => {
     if (this.#isBusy) return
-    const rest = this.#rest
-    this.#rest = NO_BYTES
+    const rest = this.#takeBack()
     this.#socket.resume()
     this.#serve(rest, true)
   }
@@ -103,21 +112,59 @@ export class PlainConnection {
   // What came together is published together and answered in one write. Behind others a request may end in the next segment
   // without its client being slow.
   #serve(bytes: Buffer, isBehindOthers = false): void {
-    const { publisher, drafts, end, next } = this.#runs.take(bytes)
-    const messages = publisher === null ? [] : this.#publish(publisher, drafts)
-    if (messages === null) {
-      this.#handOver(bytes)
-      return
-    }
+    const { publisher, drafts, end, next, head } = this.#runs.take(bytes)
     const rest = bytes.subarray(end)
-    if (messages instanceof Promise) {
-      this.#await(messages, rest)
-      return
-    }
-    this.#accept(messages)
+    if (publisher !== null && !this.#carryOut(publisher, drafts, rest, () => bytes)) return
     if (next === 'other') this.#handOver(rest)
     else if (next === 'plain') this.#serve(rest, true)
+    else if (head !== null) this.#begin(head, rest)
     else if (rest.length > 0) this.#wait(rest, isBehindOthers || end > 0)
+  }
+
+  /** @returns True if what comes behind is to be served now, and not later or by others. */
+  #carryOut(
+    publisher: PlainPublisher,
+    drafts: readonly Draft[],
+    rest: Buffer,
+    requests: () => Buffer,
+  ): boolean {
+    const messages = this.#publish(publisher, drafts)
+    if (messages === null) this.#handOver(requests())
+    else if (messages instanceof Promise) this.#await(messages, rest)
+    else this.#accept(messages)
+    return messages !== null && !(messages instanceof Promise)
+  }
+
+  #begin(head: Head, rest: Buffer): void {
+    if (head.bodyByteCount > MAX_PLAIN_BODY_BYTES) {
+      this.#handOver(rest)
+      return
+    }
+    this.#body = new PlainBody(head, this.#options.hold())
+    this.#bodySinceMs = performance.now()
+    this.#setRestTimeout()
+    this.#fill(this.#body, rest, head.bytes.length)
+  }
+
+  #fill(body: PlainBody, bytes: Buffer, from = 0): void {
+    let end: number
+    try {
+      end = body.take(bytes, from)
+    } catch {
+      // HTTP finds no room either, and says so.
+      this.#handOver(Buffer.concat([this.#takeBack(), bytes.subarray(from)]))
+      return
+    }
+    const { draft } = body
+    if (draft !== null) this.#finish(body, draft, bytes.subarray(end))
+    else if (performance.now() - this.#bodySinceMs > MAX_REST_MS) this.#handOver(this.#takeBack())
+  }
+
+  #finish(body: PlainBody, draft: Draft, rest: Buffer): void {
+    this.#dropBody()
+    this.#socket.setTimeout(this.#options.keepAliveMs)
+    const request = (): Buffer => Buffer.concat([body.request, rest])
+    if (this.#carryOut(body.head.route.publisher, [draft], rest, request)) this.#serve(rest, true)
   }
 
   #publish(
@@ -171,14 +218,35 @@ export class PlainConnection {
   }
 
   #wait(rest: Buffer, isBehindOthers: boolean): void {
-    if (!isBehindOthers || rest.length > MAX_REST_BYTES) {
+    if (!isBehindOthers) {
       this.#handOver(rest)
       return
     }
     // Not the 64 KiB that it came with.
     this.#rest = Buffer.from(rest)
+    this.#setRestTimeout()
+  }
+
+  #setRestTimeout(): void {
     // What is not read cannot come.
     if (!this.#socket.writableNeedDrain) this.#socket.setTimeout(MAX_REST_MS)
+  }
+
+  get #isUnfinished(): boolean {
+    return this.#rest.length > 0 || this.#body !== null
+  }
+
+  /** Returns what has come of an unfinished request, which is forgotten here. */
+  #takeBack(): Buffer {
+    const bytes = this.#body?.request ?? this.#rest
+    this.#rest = NO_BYTES
+    this.#dropBody()
+    return bytes
+  }
+
+  #dropBody(): void {
+    this.#body?.end()
+    this.#body = null
   }
 
   // Nothing is read any more: behind the last answer nothing is carried out.
@@ -186,6 +254,7 @@ export class PlainConnection {
     const socket = this.#socket
     if (socket.writableEnded) return
     this.#rest = NO_BYTES
+    this.#dropBody()
     socket.setTimeout(this.#options.keepAliveMs)
     socket.pause()
     socket.end(text)
@@ -195,7 +264,7 @@ export class PlainConnection {
 
   #endIfDone(): void {
     if (!this.#isEnded || this.#isBusy) return
-    this.#end(this.#rest.length === 0 ? '' : refusalText(incomplete(), this.#date))
+    this.#end(this.#isUnfinished ? refusalText(incomplete(), this.#date) : '')
   }
 
   #handOver(rest: Buffer): void {
@@ -219,6 +288,7 @@ export class PlainConnection {
 
   #leave(): void {
     const socket = this.#socket
+    this.#dropBody()
     socket.off('data', this.#onData)
     socket.off('end', this.#onEnd)
     socket.off('timeout', this.#onTimeout)

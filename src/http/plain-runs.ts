@@ -18,12 +18,14 @@ export interface PlainPublisher {
 /** What is to be done with all requests that have one head. */
 export interface PlainRoute {
   readonly publisher: PlainPublisher
-  /** Makes a message of the bytes between `from` and `end`, which are copied. */
-  readonly draftOf: (bytes: Buffer, from: number, end: number) => Draft
+  /** Makes a message of a body that is nobody else's. */
+  readonly draftOf: (body: Uint8Array) => Draft
+  /** Makes a body of the bytes between `from` and `end`, which stay as they are. */
+  readonly copyOf: (bytes: Buffer, from: number, end: number) => Uint8Array
 }
 
 /** A head that was read, which is very often the next one too. */
-interface Head {
+export interface Head {
   /** With the empty line behind it. */
   readonly bytes: Buffer
   readonly bodyByteCount: number
@@ -38,6 +40,8 @@ export interface Run {
   readonly end: number
   /** Of what comes behind: not whole yet, not plain, or plain for somebody else. */
   readonly next: 'unfinished' | 'other' | 'plain'
+  /** Of what is unfinished; null as long as the head is not whole. */
+  readonly head: Head | null
 }
 
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1')
@@ -59,17 +63,18 @@ export class PlainRuns {
     let at = 0
     while (at < bytes.length) {
       const head = this.#headAt(bytes, at)
-      if (head === null) return { publisher, drafts, end: at, next: 'other' }
+      if (head === null) return { publisher, drafts, end: at, next: 'other', head }
       if (head === undefined) break
+      const { bodyByteCount, route } = head
       const from = at + head.bytes.length
-      const end = from + head.bodyByteCount
-      if (end > bytes.length) break
-      publisher ??= head.route.publisher
-      if (publisher !== head.route.publisher) return { publisher, drafts, end: at, next: 'plain' }
-      drafts.push(head.route.draftOf(bytes, from, end))
+      const end = from + bodyByteCount
+      if (end > bytes.length) return { publisher, drafts, end: at, next: 'unfinished', head }
+      publisher ??= route.publisher
+      if (publisher !== route.publisher) return { publisher, drafts, end: at, next: 'plain', head }
+      drafts.push(route.draftOf(route.copyOf(bytes, from, end)))
       at = end
     }
-    return { publisher, drafts, end: at, next: 'unfinished' }
+    return { publisher, drafts, end: at, next: 'unfinished', head: null }
   }
 
   /** @returns undefined for a head that is not whole, null for one that is not plain. */

@@ -69,6 +69,9 @@ await t.test('nobody can tell by an answer how the request was read', async t =>
     post('/msgbus/foo', 'x', ['Content-Type: nonsense']),
     post('/msgbus/foo', 'x', [TEXT, ...Array.from({ length: 100 }, () => 'Accept: a')]),
     post('/msgbus/foo', BOUNDARY),
+    post('/msgbus/foo', 'long'.repeat(100_000)),
+    post('/msgbus/foo', 'long'.repeat(100_000) + BOUNDARY),
+    post('/msgbus/foo', 'long'.repeat(100_000), ['Content-Type: nonsense']),
     post(`/msgbus/${'a/'.repeat(16)}a`, 'x'),
     post('/msgbus/foo/', 'x'),
     post('/msgbus/', 'x'),
@@ -148,6 +151,7 @@ await t.test('what is left unfinished is not published, and said', async t => {
   for (const [half, status] of [
     [good.slice(0, -2), 400],
     [good.slice(0, 40), 400],
+    [post('/msgbus/foo', 'long'.repeat(100_000)).slice(0, -1), 400],
   ] as const) {
     const answers = (await askPlainly(t, server, good + half)).split('HTTP/1.1 ')
     t.strictSame(
@@ -155,11 +159,11 @@ await t.test('what is left unfinished is not published, and said', async t => {
       ['204', `${status}`],
     )
   }
-  t.equal(server.server.bus.position.seq, 2)
+  t.equal(server.server.bus.position.seq, 3)
   const waiting = await connect(t, server)
   waiting.send(good + good.slice(0, 40))
   t.match(await waiting.readToEnd(), /^HTTP\/1\.1 204 [^]*HTTP\/1\.1 408 /)
-  t.equal(server.server.bus.position.seq, 3)
+  t.equal(server.server.bus.position.seq, 4)
 })
 
 await t.test('a store that keeps later is given together what came together', async t => {

@@ -59,14 +59,11 @@ export class Publisher {
     const { maxBodyBytes } = this.#options
     if (essenceOf(type).startsWith('multipart/') || bodyByteCount > maxBodyBytes) return null
     const channel = decodePlainChannel(rest)
+    this.#bus.check({ channel, type, sender: null, body: NO_BYTES })
     return {
       publisher: this.#plain,
-      draftOf: (bytes, from, end) => ({
-        channel,
-        type,
-        sender: null,
-        body: this.#memory.copy(bytes, from, end),
-      }),
+      draftOf: body => ({ channel, type, sender: null, body }),
+      copyOf: (bytes, from, end) => this.#memory.copy(bytes, from, end),
     }
   }
 

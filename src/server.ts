@@ -191,6 +191,7 @@ export class Server {
           this.#dispatcher.noteRefusal(error, socket)
         },
         hold: () => this.#intake.hold(),
+        watch: this.#intake.watch,
       },
     })
     this.#listeners.push(listener)

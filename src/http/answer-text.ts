@@ -26,6 +26,20 @@ export function openingText(status: number): string {
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${headerLines(CLOSED_HEADERS)}`
 }
 
+/**
+ * The answer to what was carried out.
+ * @param keepAliveMs How long the connection may say nothing behind it; null for the last answer on it.
+ */
+export function acceptedText(headers: readonly string[], date: DateLine, keepAliveMs: number | null): string {
+  return `${openingText(204)}${headerLines(headers)}${date.text}${endingText(keepAliveMs)}`
+}
+
+/** How every answer ends that has no body, see {@link acceptedText}. */
+export function endingText(keepAliveMs: number | null): string {
+  if (keepAliveMs === null) return 'Connection: close\r\n\r\n'
+  return `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1000)}\r\n\r\n`
+}
+
 /** The answer to what was not carried out, and the last one on its connection. */
 export function refusalText(error: unknown, date: DateLine): string {
   const { status, headers, text } = errorAnswer(error)

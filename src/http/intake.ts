@@ -24,18 +24,25 @@ const DEADLINES: BodyDeadlines = {
 }
 
 /** How one body, or one part of an endless one, is doing. */
-interface Progress {
+export interface Progress {
   readonly startedMs: number
   readonly byteCount: number
 }
 
 /** A body that is being taken in. */
-interface Reading {
+export interface Reading {
   readonly isEndless: boolean
   /** Null while nothing is due, as between two parts of an endless body. */
   progress(): Progress | null
+  /** Told when it is too slow, or, if it is endless, that the server closes. */
   fail(error: MsgbusError): void
 }
+
+/**
+ * Looks after a body until it is told not to.
+ * @throws {MsgbusError} `MSGBUS_CLOSED` for an endless one when the server closes.
+ */
+export type BodyWatch = (reading: Reading) => () => void
 
 export class Intake {
   readonly #maxTotalBytes: number
@@ -104,6 +111,16 @@ export class Intake {
     })
   }
 
+  /** For a body that is taken in elsewhere, and has the deadlines of all others. */
+  readonly watch: BodyWatch = reading => {
+    if (reading.isEndless && this.#isClosed) throw closed()
+    this.#readings.add(reading)
+    this.#clock ??= setInterval(this.#check, this.#deadlines.checkIntervalMs)
+    return () => {
+      this.#readings.delete(reading)
+    }
+  }
+
   /** Ends the bodies that would never end by themselves; the others may still arrive. */
   close(): void {
     this.#isClosed = true
@@ -120,7 +137,7 @@ export class Intake {
     const { req } = exchange
     return new Promise<void>((resolve, reject) => {
       const finish = (error?: unknown): void => {
-        this.#unwatch(reading)
+        unwatch()
         if (error === undefined) {
           resolve()
           return
@@ -144,7 +161,7 @@ export class Intake {
         finish(new MsgbusError('MSGBUS_BODY_INCOMPLETE', 'The body ended before it was complete'))
       }
       const reading: Reading = { isEndless, progress, fail: finish }
-      this.#watch(reading)
+      const unwatch = this.watch(reading)
       req.on('data', onData)
       req.on('end', () => {
         finish()
@@ -164,15 +181,6 @@ export class Intake {
     if (this.#heldBytes + bytes > this.#maxTotalBytes) {
       throw new MsgbusError('MSGBUS_BUSY', 'Too many request bodies are under way: try again later')
     }
-  }
-
-  #watch(reading: Reading): void {
-    this.#readings.add(reading)
-    this.#clock ??= setInterval(this.#check, this.#deadlines.checkIntervalMs)
-  }
-
-  #unwatch(reading: Reading): void {
-    this.#readings.delete(reading)
   }
 
   readonly #check = (): void => {

@@ -13,6 +13,7 @@ import { HttpReader, type HttpReaderOptions } from './http-reader.ts'
 import { OpenConnections } from './open-connections.ts'
 import { PlainConnection, type PlainConnectionOptions } from './plain-connection.ts'
 import { refuseConnection, timeoutRefusal } from './refusal.ts'
+import { PlainStream, type PlainStreamOptions, type StreamConsumer } from './plain-stream.ts'
 import { SilentConnections } from './silent-connections.ts'
 
 const ACCEPT_BACKLOG = 4_096
@@ -30,7 +31,8 @@ export interface ListenerOptions extends HttpReaderOptions {
   /** PEM text with certificate and key; null for plain HTTP. */
   readonly pem: string | null
   readonly connections: ConnectionLimit
-  readonly plain: Pick<PlainConnectionOptions, 'resolve' | 'onRefused' | 'hold'>
+  readonly plain: Pick<PlainConnectionOptions, 'resolve' | 'onRefused' | 'hold'> &
+    Pick<PlainStreamOptions, 'watch'>
   readonly log: Log
 }
 
@@ -57,13 +59,16 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const readHttp = (socket: Socket, firstByte: number): void => {
     http.read(firstByte === FIRST_BYTE_OF_GET ? new Carrier(socket) : socket)
   }
-  const plain = new Set<PlainConnection>()
+  const plain = new Set<PlainConnection | PlainStream>()
   const date = new DateLine()
   const plainOptions = {
     ...options.plain,
     keepAliveMs: options.keepAliveMs,
     handOver: readHttp,
-    onLeave: (connection: PlainConnection) => {
+    openStream: (socket: Socket, first: Buffer, consumer: StreamConsumer) => {
+      plain.add(new PlainStream(socket, first, consumer, date, plainOptions))
+    },
+    onLeave: (connection: PlainConnection | PlainStream) => {
       plain.delete(connection)
     },
   }

@@ -5,11 +5,12 @@
 import type { Socket } from 'node:net'
 import { MsgbusError } from '../errors.ts'
 import type { Draft, Message } from '../message.ts'
-import { type DateLine, openingText, refusalText } from './answer-text.ts'
+import { type DateLine, endingText, openingText, refusalText } from './answer-text.ts'
 import type { Hold } from './intake.ts'
 import { MAX_PLAIN_BODY_BYTES, PlainBody } from './plain-body.ts'
 import type { PlainHead } from './plain-head.ts'
-import { type Head, type PlainPublisher, type PlainRoute, PlainRuns } from './plain-runs.ts'
+import { type Head, type PlainPublisher, type PlainRoute, PlainRuns, type StreamRoute } from './plain-runs.ts'
+import type { StreamConsumer } from './plain-stream.ts'
 
 export interface PlainConnectionOptions {
   /** How long it may say nothing between two requests, or take nothing of its answers. */
@@ -22,6 +23,8 @@ export interface PlainConnectionOptions {
   readonly hold: () => Hold
   /** Takes the connection over. What was read in vain, from `firstByte` on, is read again. The socket is paused. */
   readonly handOver: (socket: Socket, firstByte: number) => void
+  /** Given the connection for a body that is a stream, of which `first` was read. */
+  readonly openStream: (socket: Socket, first: Buffer, consumer: StreamConsumer) => void
   /** Called once it is closed, or handed over. */
   readonly onLeave: (connection: PlainConnection) => void
 }
@@ -31,7 +34,7 @@ const MAX_REST_MS = 1_000
 const NO_BYTES = Buffer.alloc(0)
 
 const ACCEPTED = `${openingText(204)}Msgbus-Id: `
-const CLOSING = 'Connection: close\r\n\r\n'
+const CLOSING = endingText(null)
 
 export class PlainConnection {
   readonly #socket: Socket
@@ -54,7 +57,7 @@ export class PlainConnection {
     this.#socket = socket
     this.#options = options
     this.#date = date
-    this.#ending = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(options.keepAliveMs / 1000)}\r\n\r\n`
+    this.#ending = endingText(options.keepAliveMs)
     this.#runs = new PlainRuns(head => options.resolve(head, socket))
     socket.setTimeout(options.keepAliveMs)
     socket.on('data', this.#onData)
@@ -112,13 +115,29 @@ export class PlainConnection {
   // What came together is published together and answered in one write. Behind others a request may end in the next segment
   // without its client being slow.
   #serve(bytes: Buffer, isBehindOthers = false): void {
-    const { publisher, drafts, end, next, head } = this.#runs.take(bytes)
+    const { publisher, drafts, end, next } = this.#runs.take(bytes)
     const rest = bytes.subarray(end)
     if (publisher !== null && !this.#carryOut(publisher, drafts, rest, () => bytes)) return
-    if (next === 'other') this.#handOver(rest)
-    else if (next === 'plain') this.#serve(rest, true)
-    else if (head !== null) this.#begin(head, rest)
-    else if (rest.length > 0) this.#wait(rest, isBehindOthers || end > 0)
+    switch (next.kind) {
+      case 'other':
+        this.#handOver(rest)
+        return
+      case 'run':
+        this.#serve(rest, true)
+        return
+      case 'stream':
+        this.#openStream(next.route, rest.subarray(next.headByteCount))
+        return
+      case 'unfinished':
+        if (next.head !== null) this.#begin(next.head, rest)
+        else if (rest.length > 0) this.#wait(rest, isBehindOthers || end > 0)
+    }
+  }
+
+  #openStream(route: StreamRoute, rest: Buffer): void {
+    const socket = this.#socket
+    this.#leave()
+    this.#options.openStream(socket, rest, route.open(socket))
   }
 
   /** @returns True if what comes behind is to be served now, and not later or by others. */

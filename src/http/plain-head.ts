@@ -12,7 +12,8 @@ export interface PlainHead {
   readonly host: string
   /** The Content-Type header. */
   readonly type: string
-  readonly bodyByteCount: number
+  /** Null for a body in chunks. */
+  readonly bodyByteCount: number | null
 }
 
 // The whole of it at once, which is the fastest: a simple path, and header lines with one blank or none before a value of visible
@@ -31,6 +32,7 @@ export function parsePlainHead(text: string): PlainHead | null {
   let host: string | undefined
   let type: string | undefined
   let length: string | undefined
+  let isChunked = false
   const seen = new Set<string>()
   for (let lineEnd = text.indexOf('\r\n'); lineEnd >= 0;) {
     const colon = text.indexOf(':', lineEnd)
@@ -50,6 +52,10 @@ export function parsePlainHead(text: string): PlainHead | null {
       case 'content-length':
         length = value
         break
+      case 'transfer-encoding':
+        if (value.toLowerCase() !== 'chunked') return null
+        isChunked = true
+        break
       case 'connection':
         if (value.toLowerCase() !== 'keep-alive') return null
         break
@@ -64,6 +70,10 @@ export function parsePlainHead(text: string): PlainHead | null {
     }
     lineEnd = nextEnd
   }
-  if (host === undefined || type === undefined || length === undefined || !LENGTH.test(length)) return null
-  return { path, host, type, bodyByteCount: Number(length) }
+  if (host === undefined || type === undefined) return null
+  // Both, or none of the two, is for HTTP to refuse.
+  if (isChunked) return length === undefined ? { path, host, type, bodyByteCount: null } : null
+  return length !== undefined && LENGTH.test(length)
+    ? { path, host, type, bodyByteCount: Number(length) }
+    : null
 }

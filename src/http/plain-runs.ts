@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net'
 import type { Draft, Message } from '../message.ts'
+import type { StreamConsumer } from './plain-stream.ts'
 import { MAX_PLAIN_HEAD_BYTES, parsePlainHead, type PlainHead } from './plain-head.ts'
 
 /** Where plain publishes go. */
@@ -15,8 +16,9 @@ export interface PlainPublisher {
   publishAll(drafts: readonly Draft[], socket: Socket): readonly Message[] | Promise<readonly Message[]>
 }
 
-/** What is to be done with all requests that have one head. */
-export interface PlainRoute {
+/** What is to be done with requests whose body is one message, all that have one head. */
+export interface MessageRoute {
+  readonly kind: 'message'
   readonly publisher: PlainPublisher
   /** Makes a message of a body that is nobody else's. */
   readonly draftOf: (body: Uint8Array) => Draft
@@ -24,12 +26,26 @@ export interface PlainRoute {
   readonly copyOf: (bytes: Buffer, from: number, end: number) => Uint8Array
 }
 
+/** What is to be done with a request whose body is a stream of messages. */
+export interface StreamRoute {
+  readonly kind: 'stream'
+  readonly open: (socket: Socket) => StreamConsumer
+}
+
+export type PlainRoute = MessageRoute | StreamRoute
+
 /** A head that was read, which is very often the next one too. */
 export interface Head {
   /** With the empty line behind it. */
   readonly bytes: Buffer
   readonly bodyByteCount: number
-  readonly route: PlainRoute
+  readonly route: MessageRoute
+}
+
+/** A head behind which everything is one body. */
+interface StreamHead {
+  readonly byteCount: number
+  readonly route: StreamRoute
 }
 
 /** Requests that came together. */
@@ -38,11 +54,23 @@ export interface Run {
   readonly drafts: readonly Draft[]
   /** Of the last one, in the bytes that they were taken from. */
   readonly end: number
-  /** Of what comes behind: not whole yet, not plain, or plain for somebody else. */
-  readonly next: 'unfinished' | 'other' | 'plain'
-  /** Of what is unfinished; null as long as the head is not whole. */
-  readonly head: Head | null
+  readonly next: Next
 }
+
+/** What comes behind a run. */
+export type Next =
+  /** Nothing, or not yet all of a request; its head, once that is whole. */
+  | { readonly kind: 'unfinished'; readonly head: Head | null }
+  /** What is not plain. */
+  | { readonly kind: 'other' }
+  /** Another run. */
+  | { readonly kind: 'run' }
+  /** A body that is a stream, so many bytes further on. */
+  | { readonly kind: 'stream'; readonly headByteCount: number; readonly route: StreamRoute }
+
+const OTHER: Next = { kind: 'other' }
+const RUN: Next = { kind: 'run' }
+const NOTHING_WHOLE: Next = { kind: 'unfinished', head: null }
 
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1')
 
@@ -63,22 +91,26 @@ export class PlainRuns {
     let at = 0
     while (at < bytes.length) {
       const head = this.#headAt(bytes, at)
-      if (head === null) return { publisher, drafts, end: at, next: 'other', head }
+      if (head === null) return { publisher, drafts, end: at, next: OTHER }
       if (head === undefined) break
+      if (!('bodyByteCount' in head)) {
+        const { byteCount, route } = head
+        return { publisher, drafts, end: at, next: { kind: 'stream', headByteCount: byteCount, route } }
+      }
       const { bodyByteCount, route } = head
       const from = at + head.bytes.length
       const end = from + bodyByteCount
-      if (end > bytes.length) return { publisher, drafts, end: at, next: 'unfinished', head }
+      if (end > bytes.length) return { publisher, drafts, end: at, next: { kind: 'unfinished', head } }
       publisher ??= route.publisher
-      if (publisher !== route.publisher) return { publisher, drafts, end: at, next: 'plain', head }
+      if (publisher !== route.publisher) return { publisher, drafts, end: at, next: RUN }
       drafts.push(route.draftOf(route.copyOf(bytes, from, end)))
       at = end
     }
-    return { publisher, drafts, end: at, next: 'unfinished', head: null }
+    return { publisher, drafts, end: at, next: NOTHING_WHOLE }
   }
 
   /** @returns undefined for a head that is not whole, null for one that is not plain. */
-  #headAt(bytes: Buffer, at: number): Head | null | undefined {
+  #headAt(bytes: Buffer, at: number): Head | StreamHead | null | undefined {
     const known = this.#head
     if (known !== null) {
       const end = at + known.bytes.length
@@ -92,8 +124,11 @@ export class PlainRuns {
     const head = parsePlainHead(bytes.toString('latin1', at, end))
     const route = head === null ? null : this.#resolve(head)
     if (head === null || route === null) return null
+    const { bodyByteCount } = head
+    if (route.kind === 'stream') return { byteCount: byteCount + HEAD_END.length, route }
+    if (bodyByteCount === null) return null
     const headBytes = Buffer.from(bytes.subarray(at, end + HEAD_END.length))
-    this.#head = { bytes: headBytes, bodyByteCount: head.bodyByteCount, route }
+    this.#head = { bytes: headBytes, bodyByteCount, route }
     return this.#head
   }
 }

@@ -85,12 +85,14 @@ function open(t: Test, { highWaterMark = 16_384, isLater = false } = {}): Rig {
   const connection = new PlainConnection(socket as unknown as Socket, new DateLine(), {
     keepAliveMs: KEEP_ALIVE_MS,
     resolve: ({ type }) => ({
+      kind: 'message',
       publisher,
       draftOf: body => ({ channel: 'a', type, sender: null, body }),
       copyOf: (bytes, from, end) => bytes.subarray(from, end),
     }),
     hold: () => intake.hold(),
     onRefused: error => t.fail(String(error)),
+    openStream: () => t.fail('no stream was sent'),
     handOver: () => {
       counts.handedOver++
     },

@@ -10,6 +10,7 @@ import { MemoryStore } from '../../src/store/memory.ts'
 import { LaterStore } from '../store/later-store.ts'
 import {
   certificate,
+  chunk,
   connect,
   connectSecurely,
   requestText,
@@ -26,6 +27,16 @@ const BOUNDARY = 'BOUNDARY'.repeat(4)
 function post(path: string, body: string, headers: readonly string[] = [TEXT]): string {
   return requestText('POST', path, { headers, body })
 }
+
+/** A stream of parts, all of it in one chunk. */
+function postParts(path: string, parts: string, headers: readonly string[] = [PARTS]): string {
+  const head = requestText('POST', path, { headers: [...headers, 'Transfer-Encoding: chunked'] })
+  return `${head}${parts === '' ? '' : chunk(parts)}0\r\n\r\n`
+}
+
+const PARTS = 'Content-Type: multipart/mixed; boundary=b'
+const TWO =
+  '--b\r\nContent-Type: text/plain\r\n\r\none\r\n--b\r\nContent-Type: text/plain\r\n\r\ntwo\r\n--b--\r\n'
 
 const LAST = post('/msgbus/last', 'last', [TEXT, 'Connection: close'])
 
@@ -72,6 +83,20 @@ await t.test('nobody can tell by an answer how the request was read', async t =>
     post('/msgbus/foo', 'long'.repeat(100_000)),
     post('/msgbus/foo', 'long'.repeat(100_000) + BOUNDARY),
     post('/msgbus/foo', 'long'.repeat(100_000), ['Content-Type: nonsense']),
+    postParts('/msgbus/foo', TWO),
+    good + postParts('/msgbus/foo', TWO) + good,
+    postParts('/msgbus/foo', ''),
+    postParts('/msgbus/foo', '--b\r\n'),
+    postParts('/msgbus/foo', TWO.replace('two', BOUNDARY)),
+    postParts('/msgbus/foo', TWO.slice(0, -8)),
+    postParts('/msgbus/foo', 'x'.repeat(100_000)),
+    postParts('/msgbus/foo', TWO, ['Content-Type: multipart/mixed; boundary=']),
+    postParts('/msgbus/foo', TWO, ['Content-Type: multipart/form-data; boundary=b']),
+    postParts('/msgbus/foo', TWO, [TEXT]),
+    postParts('/msgbus/foo', TWO, [PARTS, `Content-Length: ${TWO.length}`]),
+    postParts('/msgbus/foo/', TWO),
+    postParts('/msgbus/', TWO.replaceAll('text/plain', 'text/plain\r\nContent-Location: /msgbus/a')),
+    postParts('/msgbus/a//b', TWO),
     post(`/msgbus/${'a/'.repeat(16)}a`, 'x'),
     post('/msgbus/foo/', 'x'),
     post('/msgbus/', 'x'),

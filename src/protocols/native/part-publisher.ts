@@ -5,8 +5,8 @@ import { decodeChannel } from '../../channel.ts'
 import { LenientOpening } from '../../codec/lenient-opening.ts'
 import { boundaryOf, MultipartParser, type Part } from '../../codec/multipart-parser.ts'
 import { MsgbusError } from '../../errors.ts'
-import type { Exchange } from '../../http/exchange.ts'
-import type { Intake } from '../../http/intake.ts'
+import type { Progress } from '../../http/intake.ts'
+import type { StreamConsumer } from '../../http/plain-stream.ts'
 import type { Message } from '../../message.ts'
 import type { Awaitable } from '../../store/store.ts'
 import { decodeOne } from './one-channel.ts'
@@ -28,7 +28,7 @@ const LOCATION_PREFIX = '/msgbus/'
 // percent-encoded would become another name.
 const NOT_IN_A_PATH = /[^\x21-\x7e]|[?#]/
 
-export class PartPublisher {
+export class PartPublisher implements StreamConsumer {
   readonly #options: PartPublisherOptions
   readonly #parser: MultipartParser
   readonly #channel: string | null
@@ -55,40 +55,34 @@ export class PartPublisher {
     })
   }
 
-  /** How many were published. */
-  get count(): number {
-    return this.#count
+  onBytes(bytes: Uint8Array): void {
+    this.#parser.push(bytes)
+    if (this.#parser.hasBegun && !this.#parser.isInsidePart) this.#dueSinceMs = null
+    else this.#dueSinceMs ??= performance.now()
   }
 
-  get last(): Message | undefined {
-    return this.#last
+  held(): Progress | null {
+    return this.#dueSinceMs === null
+      ? null
+      : { startedMs: this.#dueSinceMs, byteCount: this.#parser.bufferedByteCount }
   }
 
   /**
-   * Publishes part by part until the request ends.
-   * @throws {MsgbusError} as {@link Intake.stream}, and for the first part that cannot be published. What was published
-   *   before it stays published, and the error says how much that was.
+   * Says that the body is over, and waits until all of it is kept.
+   * @returns Headers that say what was published.
+   * @throws {MsgbusError} for the first part that cannot be published.
    */
-  async take(exchange: Exchange, intake: Intake): Promise<void> {
-    try {
-      await intake.stream(exchange, Infinity, {
-        onBytes: bytes => {
-          this.#parser.push(bytes)
-          if (this.#parser.hasBegun && !this.#parser.isInsidePart) this.#dueSinceMs = null
-          else this.#dueSinceMs ??= performance.now()
-        },
-        held: () =>
-          this.#dueSinceMs === null
-            ? null
-            : { startedMs: this.#dueSinceMs, byteCount: this.#parser.bufferedByteCount },
-      })
-      this.#parser.end()
-      await this.#waiting.all()
-    } catch (error) {
-      if (!(error instanceof MsgbusError) || this.#count === 0) throw error
-      const parts = this.#count === 1 ? '1 part before it was' : `${this.#count} parts before it were`
-      throw new MsgbusError(error.code, `${error.message}; ${parts} published`, { cause: error })
-    }
+  async end(): Promise<readonly string[]> {
+    this.#parser.end()
+    await this.#waiting.all()
+    return countHeaders(this.#count, this.#last)
+  }
+
+  /** What was published before the first part that could not be stays published, and the error says how much that was. */
+  explain(error: unknown): unknown {
+    if (!(error instanceof MsgbusError) || this.#count === 0) return error
+    const parts = this.#count === 1 ? '1 part before it was' : `${this.#count} parts before it were`
+    return new MsgbusError(error.code, `${error.message}; ${parts} published`, { cause: error })
   }
 
   #publish({ headers, body }: Part): void {
@@ -123,6 +117,12 @@ export class PartPublisher {
     }
     return channel
   }
+}
+
+/** What the answer says of several messages, name and value in turn. */
+export function countHeaders(count: number, last: Message | undefined): readonly string[] {
+  const headers = ['Msgbus-Count', `${count}`]
+  return last === undefined ? headers : ['Msgbus-Id', last.id, ...headers]
 }
 
 /** Promises whose first failure is to be thrown by whoever looks next, and by nobody else. */

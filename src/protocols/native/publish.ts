@@ -12,8 +12,8 @@ import type { Message } from '../../message.ts'
 import { readForm } from './form.ts'
 import { decodeOne } from './one-channel.ts'
 import type { NativeOptions } from './options.ts'
-import { PartPublisher } from './part-publisher.ts'
-import { logPublish, peerOf } from '../publish-log.ts'
+import { countHeaders, PartPublisher } from './part-publisher.ts'
+import { logPublish, type PeerFields, peerOf } from '../publish-log.ts'
 
 export class Publisher {
   readonly #options: NativeOptions
@@ -56,14 +56,25 @@ export class Publisher {
    * @throws {MsgbusError} as `publish`.
    */
   plain({ type, bodyByteCount }: PlainHead, rest: string): PlainRoute | null {
-    const { maxBodyBytes } = this.#options
-    if (essenceOf(type).startsWith('multipart/') || bodyByteCount > maxBodyBytes) return null
+    if (bodyByteCount === null) return this.#plainStream(type, rest)
+    if (essenceOf(type).startsWith('multipart/') || bodyByteCount > this.#options.maxBodyBytes) return null
     const channel = decodePlainChannel(rest)
     this.#bus.check({ channel, type, sender: null, body: NO_BYTES })
     return {
+      kind: 'message',
       publisher: this.#plain,
       draftOf: body => ({ channel, type, sender: null, body }),
       copyOf: (bytes, from, end) => this.#memory.copy(bytes, from, end),
+    }
+  }
+
+  #plainStream(type: string, rest: string): PlainRoute | null {
+    if (!STREAM_TYPES.has(essenceOf(type))) return null
+    // Refused like any other, if that is all that there is to say.
+    this.#openParts(rest, type, NOBODY)
+    return {
+      kind: 'stream',
+      open: ({ remoteAddress = '' }) => this.#openParts(rest, type, { peer: remoteAddress, user: null }),
     }
   }
 
@@ -100,24 +111,31 @@ export class Publisher {
   }
 
   async #publishParts(exchange: Exchange, rest: string, type: string): Promise<void> {
-    const parts = new PartPublisher({
-      rest,
-      type,
-      maxBodyBytes: this.#options.maxBodyBytes,
-      publish: (channel, partType, body) => {
-        const sender = exchange.credentials?.user ?? null
-        return this.#bus.publish({ channel, type: partType, sender, body })
-      },
+    const parts = this.#openParts(rest, type, peerOf(exchange))
+    try {
+      await this.#options.intake.stream(exchange, Infinity, parts)
+      exchange.answer(204, await parts.end())
+    } catch (error) {
+      throw parts.explain(error)
+    }
+  }
+
+  #openParts(rest: string, type: string, peer: PeerFields): PartPublisher {
+    const { maxBodyBytes, log } = this.#options
+    return new PartPublisher({
+      ...{ rest, type, maxBodyBytes },
+      publish: (channel, partType, body) =>
+        this.#bus.publish({ channel, type: partType, sender: peer.user, body }),
       onPublished: message => {
-        logPublish(this.#options.log, peerOf(exchange), message)
+        logPublish(log, peer, message)
       },
     })
-    await parts.take(exchange, this.#options.intake)
-    exchange.answer(204, countHeaders(parts.count, parts.last))
   }
 }
 
 const NO_BYTES = new Uint8Array(0)
+const NOBODY: PeerFields = { peer: '', user: null }
+const STREAM_TYPES: ReadonlySet<string> = new Set(['multipart/x-mixed-replace', 'multipart/mixed'])
 
 function essenceOf(type: string): string {
   return /^[^;\s]*/.exec(type)?.[0].toLowerCase() ?? ''
@@ -126,7 +144,7 @@ function essenceOf(type: string): string {
 // A request that names no type is refused, but for a chunked one: ffmpeg and curl send a stream of parts without a
 // word, and the parts name their types themselves.
 function isPartStream(essence: string, { req }: Exchange): boolean {
-  if (essence === 'multipart/x-mixed-replace' || essence === 'multipart/mixed') return true
+  if (STREAM_TYPES.has(essence)) return true
   return req.headers['content-type'] === undefined && req.headers['transfer-encoding'] !== undefined
 }
 
@@ -137,9 +155,4 @@ function decodePlainChannel(rest: string): string {
     throw new MsgbusError('MSGBUS_CHANNEL_NAME', text)
   }
   return decodeOne(rest)
-}
-
-function countHeaders(count: number, last: Message | undefined): readonly string[] {
-  const headers = ['Msgbus-Count', `${count}`]
-  return last === undefined ? headers : ['Msgbus-Id', last.id, ...headers]
 }

@@ -1,0 +1,160 @@
+// One endless body of a plain publish, from behind its head to its answer: a camera, a log, a bridge from another bus. Reads it from
+// its connection without Node's HTTP server, which afterwards gets the connection. What the body means is its consumer's
+// business.
+
+import type { Socket } from 'node:net'
+import { MsgbusError } from '../errors.ts'
+import { acceptedText, type DateLine, refusalText } from './answer-text.ts'
+import { ChunkedBody } from './chunked-body.ts'
+import type { BodyWatch, Consumer, Hold, Progress } from './intake.ts'
+
+/** Takes a body in, and says in the end what became of it. */
+export interface StreamConsumer extends Consumer {
+  held(): Progress | null
+  /**
+   * Called when the body arrived whole.
+   * @returns Headers of the answer, name and value in turn.
+   */
+  end(): Promise<readonly string[]>
+  /** What a peer is to be told of an error, which may have had something before it. */
+  explain(error: unknown): unknown
+}
+
+export interface PlainStreamOptions {
+  /** For the connection behind it. */
+  readonly keepAliveMs: number
+  /** Looks after the body until it is let go of, see {@link BodyWatch}. */
+  readonly watch: BodyWatch
+  /** Makes room for what is not published yet. */
+  readonly hold: () => Hold
+  /** Told why it was not carried out, or not all of it. */
+  readonly onRefused: (error: unknown, socket: Socket) => void
+  /** Given the connection behind the answer, paused and without listeners of this side. What was not read of it is put back. */
+  readonly handOver: (socket: Socket, firstByte: number) => void
+  /** Called once it is over. */
+  readonly onLeave: (stream: PlainStream) => void
+}
+
+export class PlainStream {
+  readonly #socket: Socket
+  readonly #consumer: StreamConsumer
+  readonly #date: DateLine
+  readonly #options: PlainStreamOptions
+  readonly #body = new ChunkedBody()
+  readonly #hold: Hold
+  #unwatch: (() => void) | null = null
+  #isClosing = false
+  #isOver = false
+
+  /** @param first What was read behind the head. */
+  constructor(
+    socket: Socket,
+    first: Buffer,
+    consumer: StreamConsumer,
+    date: DateLine,
+    options: PlainStreamOptions,
+  ) {
+    this.#socket = socket
+    this.#consumer = consumer
+    this.#date = date
+    this.#options = options
+    this.#hold = options.hold()
+    socket.setTimeout(0)
+    socket.on('data', this.#onData)
+    socket.on('end', this.#onEnd)
+    socket.on('close', this.#onEnd)
+    try {
+      this.#unwatch = options.watch({ isEndless: true, progress: () => consumer.held(), fail: this.#fail })
+    } catch (error) {
+      this.#fail(error)
+      return
+    }
+    socket.resume()
+    if (first.length > 0) this.#onData(first)
+  }
+
+  /** The answer will be the last one. Whoever looks after bodies ends those that are not whole. */
+  close(): void {
+    this.#isClosing = true
+  }
+
+  readonly #onData = (bytes: Buffer): void => {
+    let end: number
+    try {
+      const taken = this.#body.take(bytes)
+      end = taken.end
+      this.#consumer.onBytes(bytes.subarray(0, taken.byteCount))
+      this.#hold.set(this.#consumer.held()?.byteCount ?? 0)
+      this.#body.check()
+    } catch (error) {
+      this.#fail(error)
+      return
+    }
+    if (this.#body.isComplete) this.#finish(bytes.subarray(end))
+  }
+
+  readonly #onEnd = (): void => {
+    this.#fail(new MsgbusError('MSGBUS_BODY_INCOMPLETE', 'The body ended before it was complete'))
+  }
+
+  #finish(rest: Buffer): void {
+    const socket = this.#socket
+    socket.off('data', this.#onData)
+    socket.off('end', this.#onEnd)
+    socket.pause()
+    this.#release()
+    this.#consumer.end().then(headers => {
+      if (!this.#isOver) this.#accept(headers, rest)
+    }, this.#fail)
+  }
+
+  #accept(headers: readonly string[], rest: Buffer): void {
+    const socket = this.#socket
+    const answer = acceptedText(headers, this.#date, this.#isClosing ? null : this.#options.keepAliveMs)
+    this.#leave()
+    if (this.#isClosing || socket.readableEnded) {
+      this.#endWith(answer)
+      return
+    }
+    socket.write(answer, 'latin1')
+    if (rest.length > 0) socket.unshift(rest)
+    this.#options.handOver(socket, rest[0] ?? 0)
+  }
+
+  readonly #fail = (error: unknown): void => {
+    if (this.#isOver) return
+    this.#release()
+    this.#leave()
+    const explained = this.#consumer.explain(error)
+    this.#options.onRefused(explained, this.#socket)
+    this.#endWith(refusalText(explained, this.#date))
+  }
+
+  // What is still on its way is read and forgotten.
+  #endWith(answer: string): void {
+    const socket = this.#socket
+    if (socket.destroyed) return
+    socket.resume()
+    // A peer that takes no answer, or never closes its side, would keep the connection.
+    socket.setTimeout(this.#options.keepAliveMs, () => {
+      socket.destroy()
+    })
+    socket.end(answer)
+    socket.destroySoon()
+  }
+
+  #release(): void {
+    this.#unwatch?.()
+    this.#unwatch = null
+    this.#hold.set(0)
+  }
+
+  #leave(): void {
+    const socket = this.#socket
+    this.#isOver = true
+    socket.off('data', this.#onData)
+    socket.off('end', this.#onEnd)
+    socket.off('close', this.#onEnd)
+    this.#options.onLeave(this)
+  }
+}

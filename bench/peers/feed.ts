@@ -53,10 +53,14 @@ export class Feed {
     this.#onAnswer?.()
   }
 
-  /** One message at a time: each has arrived with `witness` and is acknowledged before the next is sent. */
-  async oneAtATime(channel: Channel, witness: Reader, count: number): Promise<void> {
+  /**
+   * One message at a time: each has arrived with `witness` and is acknowledged before the next is sent.
+   * @param maxCount Or what is sent in `forMs`, if that is less.
+   */
+  async oneAtATime(channel: Channel, witness: Reader, maxCount: number, forMs = Infinity): Promise<void> {
     witness.onMessage = () => this.#onAnswer?.()
-    for (let left = count; left > 0; left--) {
+    const deadlineMs = performance.now() + forMs
+    for (let left = maxCount; left > 0 && performance.now() < deadlineMs; left--) {
       const number = this.#send(channel)
       await this.#until(() => this.#answerCount >= this.#sentCount && witness.lastNumber >= number)
     }

@@ -12,7 +12,8 @@ import { Crowd, type Target } from './crowd.ts'
 import { Feed } from './feed.ts'
 import { channelsOf, nameOf, type Workload } from './workload.ts'
 
-const WARM_UP_MESSAGES = 50
+// What runs for days is measured when it is warm.
+const WARM_UP_MS = 1_000
 // What does not come for so long is lost.
 const QUIET_MS = 2_000
 
@@ -69,7 +70,7 @@ async function run(server: ServerProcess, target: Target, workload: Workload): P
     const [channel] = channels
     const [witness] = crowd.readers
     if (channel !== undefined && witness !== undefined && workload.isIdle !== true) {
-      await feed.oneAtATime(channel, witness, WARM_UP_MESSAGES)
+      await feed.oneAtATime(channel, witness, Infinity, workload.warmUpMs ?? WARM_UP_MS)
     }
     await settle(tally, server)
     tally.reset()

@@ -22,6 +22,8 @@ export interface Workload {
   readonly bystanderCount?: number
   /** Of the readers of the first channel, besides those that read. */
   readonly stalledCount?: number
+  /** How long messages are sent one at a time before anything is counted. */
+  readonly warmUpMs?: number
   readonly isTls?: boolean
   /** True if only a server that takes a stream of messages can do it. */
   readonly needsStream?: boolean
@@ -38,6 +40,8 @@ const FLOOD_MS = 4_000
 const FLOOD_WINDOW = 64
 const STREAM_WINDOW = 1_000
 const CLOSED_COUNT = 400
+// Until the kernel holds all that it takes for a reader that has stopped: some megabytes.
+const STALL_MS = 10_000
 
 const one = { channelCount: 1, readerCount: 1_000, bodyBytes: 100, unit: 'deliveries' } as const
 
@@ -106,11 +110,12 @@ export const WORKLOADS: readonly Workload[] = [
     readerCount: 900,
     bodyBytes: 10_000,
     isOwn: true,
-    run: paced(20, 6_000),
+    ...{ warmUpMs: STALL_MS, run: paced(20, 6_000) },
   },
   {
     ...{ ...one, key: 'i2', title: '900 readers, and 100 that never read, 10 kB, 20 a second' },
-    ...{ readerCount: 900, stalledCount: 100, bodyBytes: 10_000, isOwn: true, run: paced(20, 6_000) },
+    ...{ readerCount: 900, stalledCount: 100, bodyBytes: 10_000, isOwn: true },
+    ...{ warmUpMs: STALL_MS, run: paced(20, 6_000) },
   },
   {
     ...{ ...one, key: 'j', title: '9,000 readers that get nothing' },

@@ -9,8 +9,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { bareNode } from './peers/bare-node.ts'
 import { chartOf, type Group } from './peers/chart.ts'
 import type { Contender } from './peers/contender.ts'
+import { UPGRADE } from './peers/http-wire.ts'
 import { type Figure, measure } from './peers/measure.ts'
 import { mosquitto } from './peers/mosquitto.ts'
 import { msgbus } from './peers/msgbus.ts'
@@ -19,13 +21,21 @@ import { nchan } from './peers/nchan.ts'
 import { type Rounds, rowsOf, tableOf } from './peers/report.ts'
 import { type Workload, WORKLOADS } from './peers/workload.ts'
 
+const IDLE = ['j']
+const EVENTS = ['Accept: text/event-stream']
+
 const CONTENDERS: readonly Contender[] = [
   msgbus('msgbus'),
-  msgbus('2 workers', ['--workers', '2'], ['a', 'b', 'c']),
-  nchan('nchan', 'http-multipart'),
-  nchan('nchan raw', 'http-raw-stream'),
+  msgbus('2 workers', { args: ['--workers', '2'], only: ['a', 'b', 'c'] }),
+  bareNode,
+  nchan('nchan', { form: 'http-multipart', accept: ['Accept: multipart/mixed'] }),
+  nchan('nchan raw', { form: 'http-raw-stream' }),
   nats,
   mosquitto,
+  msgbus('msgbus events', { only: IDLE, accept: EVENTS }),
+  nchan('nchan events', { only: IDLE, form: 'eventsource', accept: EVENTS }),
+  msgbus('msgbus WebSocket', { only: IDLE, accept: UPGRADE }),
+  nchan('nchan WebSocket', { only: IDLE, form: 'websocket', accept: UPGRADE }),
 ]
 
 const DOC = 'doc/benchmarks.md'

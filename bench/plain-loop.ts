@@ -1,14 +1,16 @@
 // The floor: the shortest server that does the same fan-out, a loop of socket.write over the sockets of Node's own HTTP
-// server, which keeps nothing else in memory. No filters, no limits, no channels.
+// server, which keeps nothing else in memory. No filters, no limits, no channels. Over TLS with a PEM file as argument.
 
-import { createServer } from 'node:http'
+import { readFileSync } from 'node:fs'
+import { createServer, type RequestListener } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 
 const BOUNDARY = '0123456789abcdef0123456789abcdef'
 
 let count = 0
 const sockets = new Set<Socket>()
-const server = createServer((req, res) => {
+const serve: RequestListener = (req, res) => {
   if (req.method === 'GET') {
     const { socket } = req
     socket.write(
@@ -28,7 +30,12 @@ const server = createServer((req, res) => {
     for (const socket of sockets) socket.write(frame)
     res.writeHead(204).end()
   })
-})
+}
+const [, , pemFile] = process.argv
+const pem = pemFile === undefined ? null : readFileSync(pemFile)
+const server =
+  pem === null ? createServer(serve) : createTlsServer({ cert: pem, key: pem, noDelay: true }, serve)
+const scheme = pem === null ? 'http' : 'https'
 server.listen(0, '127.0.0.1', () => {
-  process.stdout.write(`http://127.0.0.1:${(server.address() as AddressInfo).port}/\n`)
+  process.stdout.write(`${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}/\n`)
 })

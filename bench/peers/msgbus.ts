@@ -9,12 +9,17 @@ import { getRequest, HTTP, postRequest } from './http-wire.ts'
 const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url))
 const BOUNDARY = 'bench'
 
-/**
- * @param name Told apart from other ways to start it.
- * @param extra Further arguments of the program.
- * @param only Keys of the workloads that it is for.
- */
-export function msgbus(name: string, extra: readonly string[] = [], only?: readonly string[]): Contender {
+export interface MsgbusOptions {
+  /** Further arguments of the program. */
+  readonly args?: readonly string[]
+  /** Keys of the workloads that it is for. */
+  readonly only?: readonly string[]
+  /** Header lines that subscribers send. */
+  readonly accept?: readonly string[]
+}
+
+/** @param name Told apart from other ways to start or to ask it. */
+export function msgbus(name: string, { args = [], only, accept = [] }: MsgbusOptions = {}): Contender {
   return {
     name,
     ...(only === undefined ? {} : { only }),
@@ -22,7 +27,7 @@ export function msgbus(name: string, extra: readonly string[] = [], only?: reado
     speaksTls: true,
     wire: {
       ...HTTP,
-      subscribe: channel => getRequest(`/msgbus/${channel}`, ''),
+      subscribe: channel => getRequest(`/msgbus/${channel}`, accept),
       publish: (channel, body) => postRequest(`/msgbus/${channel}`, body),
       stream: {
         begin: channel =>
@@ -39,10 +44,10 @@ export function msgbus(name: string, extra: readonly string[] = [], only?: reado
       },
     },
     start: ({ folder, pemFile }) => {
-      if (pemFile === null) return startServer([CLI, '-p', '0', ...extra])
+      if (pemFile === null) return startServer([CLI, '-p', '0', ...args])
       const ownFile = `${folder}/server.pem`
       copyFileSync(pemFile, ownFile)
-      return startServer([CLI, '-p', '0', '-c', ownFile, '-P', '0', ...extra], { scheme: 'https' })
+      return startServer([CLI, '-p', '0', '-c', ownFile, '-P', '0', ...args], { scheme: 'https' })
     },
   }
 }

@@ -9,14 +9,24 @@ import { getRequest, HTTP, postRequest } from './http-wire.ts'
 
 const MODULE = '/usr/lib/nginx/modules/ngx_nchan_module.so'
 
-/** @param form How readers are served. */
-export const nchan = (name: string, form: 'http-multipart' | 'http-raw-stream'): Contender => ({
+export interface NchanOptions {
+  /** How readers are served. */
+  readonly form: 'http-multipart' | 'http-raw-stream' | 'eventsource' | 'websocket'
+  /** Header lines that they send. */
+  readonly accept?: readonly string[]
+  /** Keys of the workloads that it is for. */
+  readonly only?: readonly string[]
+}
+
+/** @param name Told apart from other ways to ask it. */
+export const nchan = (name: string, { form, accept = [], only }: NchanOptions): Contender => ({
   name,
+  ...(only === undefined ? {} : { only }),
   needs: { program: 'nginx', packages: ['nginx-light', 'libnginx-mod-nchan'] },
   speaksTls: true,
   wire: {
     ...HTTP,
-    subscribe: channel => getRequest(`/sub/${channel}`, form === 'http-raw-stream' ? '' : 'multipart/mixed'),
+    subscribe: channel => getRequest(`/sub/${channel}`, accept),
     publish: (channel, body) => postRequest(`/pub/${channel}`, body),
     stream: null,
   },

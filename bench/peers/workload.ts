@@ -69,6 +69,8 @@ const scattered = async ({ channels, feed }: Stage): Promise<void> => {
   await feed.flood(next, FLOOD_WINDOW, FLOOD_MS)
 }
 
+const idle = { ...one, readerCount: 9_000, isIdle: true, run: () => Promise.resolve() } as const
+
 export const WORKLOADS: readonly Workload[] = [
   { ...one, key: 'a', title: '1,000 readers, 100 B, one message at a time', run: closed },
   { ...one, key: 'b', title: '1,000 readers, 100 B, 64 in flight', run: flood },
@@ -117,10 +119,8 @@ export const WORKLOADS: readonly Workload[] = [
     ...{ readerCount: 900, stalledCount: 100, bodyBytes: 10_000, isOwn: true },
     ...{ warmUpMs: STALL_MS, run: paced(20, 6_000) },
   },
-  {
-    ...{ ...one, key: 'j', title: '9,000 readers that get nothing' },
-    ...{ readerCount: 9_000, isIdle: true, run: () => Promise.resolve() },
-  },
+  { ...idle, key: 'j', title: '9,000 readers that get nothing' },
+  { ...idle, key: 'j2', title: 'j over TLS', isTls: true },
 ]
 
 function first<Item>(items: readonly Item[]): Item {

@@ -1,8 +1,9 @@
 // The history of one channel in memory, oldest first, and how much of its past is gone. It decides nothing about what is to
 // go or to be forgotten.
 
-import { isAfter, isMessageAfter, later, type Moment, secondOf } from '../cursor.ts'
+import { isAfter, isMessageAfter, type Moment, secondOf } from '../cursor.ts'
 import type { Message } from '../message.ts'
+import { type Gone, GoneRow, laterGone, NOT_GONE } from './gone.ts'
 import { Queue } from './queue.ts'
 import type { ChannelRetention } from './retention.ts'
 import type { KeptMessage } from './store.ts'
@@ -10,27 +11,8 @@ import type { KeptMessage } from './store.ts'
 /** What a kept message costs beside its body, roughly: its object, its id, its places in two lists. */
 const MESSAGE_BYTES = 256
 
-/** A message that is not kept any more. */
-export interface Gone extends Moment {
-  readonly seq: number
-  /** How many messages of the store had gone when it was gone too. */
-  readonly mark: number
-}
-
-/** Before everything. */
-export const NOT_GONE: Gone = { seq: 0, mark: 0, second: 0, ordinal: -1 }
-
 /** The message of a channel that the next one has to come behind, kept or not. */
 export type Last = Pick<Message, 'seq' | 'time' | 'ordinal'>
-
-/** What is known of both: the later place, which is gone since the later mark. */
-export function laterGone(one: Gone, other: Gone): Gone {
-  return {
-    ...later(one, other),
-    seq: Math.max(one.seq, other.seq),
-    mark: Math.max(one.mark, other.mark),
-  }
-}
 
 /** Time of the message behind another one of its channel: that of the clock, unless it was set back. */
 export function timeBehind(last: Last, nowMs: number): number {
@@ -52,7 +34,7 @@ export class ChannelLog<Kept extends KeptMessage = Message> {
   readonly limits: ChannelRetention
   readonly #kept = new Queue<Kept>()
   // To count exactly what a reader missed, the numbers of messages are kept longer than the messages.
-  readonly #gone = new Queue<Gone>()
+  readonly #gone = new GoneRow()
   #newestForgotten: Gone
   // Changed in place: there is one per publish.
   readonly #last: { seq: number; time: number; ordinal: number }
@@ -100,7 +82,7 @@ export class ChannelLog<Kept extends KeptMessage = Message> {
   /** All of it that is gone, in one: nothing of the channel that is not kept is behind this. */
   get allGone(): Gone {
     const { seq, time, ordinal } = this.#last
-    const { mark } = this.#gone.at(this.#gone.length - 1) ?? NOT_GONE
+    const { mark } = this.#gone.last ?? NOT_GONE
     return laterGone({ seq, mark, second: secondOf(time), ordinal }, this.#newestForgotten)
   }
 
@@ -125,7 +107,7 @@ export class ChannelLog<Kept extends KeptMessage = Message> {
     if (message === undefined) return undefined
     this.#costBytes -= costOf(message)
     const { seq, time, ordinal } = message
-    this.#gone.push({ seq, mark, second: secondOf(time), ordinal })
+    this.#gone.push(seq, mark, secondOf(time), ordinal)
     return message
   }
 
@@ -172,13 +154,13 @@ export class ChannelLog<Kept extends KeptMessage = Message> {
   missedCount(seq: number, mark: number): number | null {
     const isMissed = (gone: Gone): boolean => gone.seq > seq && gone.mark > mark
     if (isMissed(this.#newestForgotten)) return null
-    return this.#gone.length - this.#gone.search(isMissed)
+    return this.#gone.countFrom(isMissed)
   }
 
   /** Messages of this channel after a moment that have gone; null when that is not known any more. */
   missedCountAfter(moment: Moment): number | null {
     if (isAfter(this.#newestForgotten, moment)) return null
-    return this.#gone.length - this.#gone.search(gone => isAfter(gone, moment))
+    return this.#gone.countFrom(gone => isAfter(gone, moment))
   }
 
   /** The first kept message after a moment. */

@@ -4,8 +4,9 @@
 
 import { isAfter, type Moment, secondOf } from '../cursor.ts'
 import { isTree, matchesChannel } from '../matcher.ts'
-import { ChannelLog, costOf, type Gone, type Last, laterGone, NOT_GONE } from './channel-log.ts'
+import { ChannelLog, costOf, type Last } from './channel-log.ts'
 import { DueQueue } from './due-queue.ts'
+import { type Gone, laterGone, NOT_GONE } from './gone.ts'
 import { type ChannelRetention, limitsByChannel, type Retention } from './retention.ts'
 import { Sequence } from './sequence.ts'
 import type { KeptMessage, Page, PageRequest, Place, Start } from './store.ts'

@@ -1,7 +1,7 @@
 // What is on disk when a store is opened: reads all of it, checks every record, and makes the history that is to go on.
 
 import type { Log } from '../../log.ts'
-import { NOT_GONE } from '../channel-log.ts'
+import { NOT_GONE } from '../gone.ts'
 import { History } from '../history.ts'
 import type { Retention } from '../retention.ts'
 import type { Directory } from './directory.ts'

@@ -43,12 +43,13 @@ const LAYERS: readonly Layer[] = [
   { name: 'log', places: ['src/log.ts'], imports: ['base'], packages: ['pino'] },
   // What both sides of the wire do with files.
   { name: 'folder', places: ['src/make-folder.ts'], imports: [], packages: [] },
-  { name: 'codec', places: ['src/codec/'], imports: ['base', 'codec'], packages: [] },
+  { name: 'bytes', places: ['src/codec/bytes.ts'], imports: [], packages: [] },
+  { name: 'codec', places: ['src/codec/'], imports: ['base', 'bytes', 'codec'], packages: [] },
   { name: 'sink', places: ['src/bus/sink.ts'], imports: ['base'], packages: [] },
   {
     name: 'bus',
     places: ['src/bus/'],
-    imports: ['base', 'sink', 'store interface', 'memory store', 'bus'],
+    imports: ['base', 'bytes', 'sink', 'store interface', 'memory store', 'bus'],
     packages: [],
   },
   // The one that every bus has unless it is given another.

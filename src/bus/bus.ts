@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { checkChannel } from '../channel.ts'
+import { ByteSearch, latin1Bytes } from '../codec/bytes.ts'
 import type { Cursor } from '../cursor.ts'
 import { MsgbusError } from '../errors.ts'
 import type { Filter } from '../filter.ts'
@@ -67,7 +68,7 @@ export class Bus {
    * encoded message serves all readers.
    */
   readonly boundary: string
-  readonly #boundaryBytes: Buffer
+  readonly #boundarySearch: ByteSearch
   readonly #store: Store
   readonly #lanesOfPath = new Map<string, Set<Lane>>()
   readonly #lanesOfEncoder = new Map<Encoder, Map<string, Lane>>()
@@ -86,7 +87,7 @@ export class Bus {
       throw new RangeError(`Cannot set "boundary": current value is "${boundary}", 32 hex digits wanted`)
     }
     this.boundary = boundary
-    this.#boundaryBytes = Buffer.from(boundary, 'latin1')
+    this.#boundarySearch = new ByteSearch(latin1Bytes(boundary))
     this.#store = store
     this.#onFault = onFault
     store.follow(message => {
@@ -133,7 +134,7 @@ export class Bus {
     checkChannel(draft.channel)
     checkSender(draft.sender)
     // A body with the delimiter in it could forge messages on other channels, with other senders.
-    if (asBuffer(draft.body).includes(this.#boundaryBytes)) {
+    if (this.#boundarySearch.indexIn(draft.body, 0, draft.body.length) !== -1) {
       throw new MsgbusError(
         'MSGBUS_BODY_BOUNDARY',
         'Cannot publish: the body contains the boundary of this bus',
@@ -290,10 +291,6 @@ function only(messages: readonly Message[]): Message {
   if (message === undefined)
     throw new TypeError('Cannot publish: the store kept one message and returned none')
   return message
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function getOrSet<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {

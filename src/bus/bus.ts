@@ -73,6 +73,10 @@ export class Bus {
   readonly #lanesOfPath = new Map<string, Set<Lane>>()
   readonly #lanesOfEncoder = new Map<Encoder, Map<string, Lane>>()
   readonly #onFault: (error: unknown) => void
+  // Messages of one channel and of one type come in a row.
+  #checkedChannel: string | null = null
+  #checkedType: string | null = null
+  #carriedType = ''
   #waiting: Lane[] = []
   #treeCount = 0
   #isClosed = false
@@ -131,7 +135,7 @@ export class Bus {
    */
   check(draft: Draft): string {
     if (this.#isClosed) throw new MsgbusError('MSGBUS_CLOSED', 'Cannot publish: the bus is shutting down')
-    checkChannel(draft.channel)
+    if (draft.channel !== this.#checkedChannel) this.#checkedChannel = checkChannel(draft.channel)
     checkSender(draft.sender)
     // A body with the delimiter in it could forge messages on other channels, with other senders.
     if (this.#boundarySearch.indexIn(draft.body, 0, draft.body.length) !== -1) {
@@ -140,7 +144,11 @@ export class Bus {
         'Cannot publish: the body contains the boundary of this bus',
       )
     }
-    return checkType(draft.type)
+    if (draft.type !== this.#checkedType) {
+      this.#carriedType = checkType(draft.type)
+      this.#checkedType = draft.type
+    }
+    return this.#carriedType
   }
 
   #deliver(message: Message): void {

@@ -26,6 +26,8 @@ export class PartEncoder implements Encoder {
   #young = new Map<number, Uint8Array | null>()
   #old = new Map<number, Uint8Array | null>()
   #youngBytes = 0
+  // What is behind it nobody has asked for yet.
+  #newestSeq = 0
 
   constructor(options: PartEncoderOptions) {
     this.#options = options
@@ -38,12 +40,17 @@ export class PartEncoder implements Encoder {
 
   encode(message: Message, skippedCount: number): Uint8Array | null {
     if (skippedCount > 0) return this.#encode(message, skippedCount)
-    let known = this.#young.get(message.seq)
-    if (known === undefined) known = this.#old.get(message.seq)
+    const { seq } = message
+    const known = seq > this.#newestSeq ? undefined : this.#known(seq)
     if (known !== undefined) return known
     const bytes = this.#encode(message, 0)
-    this.#remember(message.seq, bytes)
+    this.#remember(seq, bytes)
     return bytes
+  }
+
+  #known(seq: number): Uint8Array | null | undefined {
+    const young = this.#young.get(seq)
+    return young === undefined ? this.#old.get(seq) : young
   }
 
   #remember(seq: number, bytes: Uint8Array | null): void {
@@ -52,6 +59,7 @@ export class PartEncoder implements Encoder {
       this.#young = new Map()
       this.#youngBytes = 0
     }
+    if (seq > this.#newestSeq) this.#newestSeq = seq
     this.#young.set(seq, bytes)
     this.#youngBytes += bytes?.length ?? 0
   }

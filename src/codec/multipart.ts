@@ -23,6 +23,7 @@ export function standardFormat(
   subtype: 'x-mixed-replace' | 'mixed' = 'x-mixed-replace',
 ): StreamFormat {
   const tail = `\r\n--${boundary}\r\n`
+  const lines = new FirstLines()
   return {
     contentType: `multipart/${subtype}; boundary=${boundary}`,
     opening: `--${boundary}\r\n`,
@@ -31,12 +32,43 @@ export function standardFormat(
     // A header line behind the boundary that is already out is the one thing that neither browser minds.
     ping: count => (count <= MAX_PINGS ? `Msgbus-Ping: ${count}\r\n` : null),
     part: (message, options) => ({
-      head: `${commonLines(message, options, '\r\n')}Content-Length: ${message.body.length}\r\nMsgbus-Id: ${message.id}\r\nMsgbus-Time: ${message.time}\r\n\r\n`,
+      head: `${lines.of(message, options)}${message.id}\r\nMsgbus-Time: ${message.time}\r\n\r\n`,
       body: message.body,
     }),
     notice: () => '',
     tail,
     lastTail: `\r\n--${boundary}--\r\n`,
+  }
+}
+
+/** What stands before the id of a part: mostly the same as in the part before, which is then not put together again. */
+class FirstLines {
+  #text = ''
+  #type = ''
+  #byteCount = -1
+  #sender: string | null = null
+  #channel = ''
+  #isWide = false
+
+  of(message: Message, options: PartOptions): string {
+    const { type, sender, channel, body } = message
+    const { isWide, skippedCount } = options
+    const isSame =
+      body.length === this.#byteCount &&
+      type === this.#type &&
+      sender === this.#sender &&
+      channel === this.#channel &&
+      isWide === this.#isWide
+    if (isSame && skippedCount === 0) return this.#text
+    const text = `${commonLines(message, options, '\r\n')}Content-Length: ${body.length}\r\nMsgbus-Id: `
+    if (skippedCount > 0) return text
+    this.#text = text
+    this.#type = type
+    this.#byteCount = body.length
+    this.#sender = sender
+    this.#channel = channel
+    this.#isWide = isWide
+    return text
   }
 }
 

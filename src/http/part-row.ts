@@ -13,6 +13,8 @@ export class PartRow {
   readonly #end: Buffer
   #block = Buffer.alloc(0)
   #usedBytes = 0
+  #size = ''
+  #sizedByteCount = -1
 
   /** @param tail ASCII; ends every part. */
   constructor(tail: string, isChunked: boolean) {
@@ -23,13 +25,21 @@ export class PartRow {
 
   /** @param head ASCII. */
   add(head: string, body: Uint8Array): Buffer {
-    const byteCount = head.length + body.length + this.#tailByteCount
-    const start = partStart(head, byteCount, this.#isChunked)
+    const start = this.#sizeOf(head.length + body.length + this.#tailByteCount) + head
     const part = this.#take(start.length + body.length + this.#end.length)
     part.write(start, 0, 'latin1')
     part.set(body, start.length)
     part.set(this.#end, start.length + body.length)
     return part
+  }
+
+  // Parts of one channel are often of one size.
+  #sizeOf(byteCount: number): string {
+    if (byteCount !== this.#sizedByteCount) {
+      this.#size = partStart('', byteCount, this.#isChunked)
+      this.#sizedByteCount = byteCount
+    }
+    return this.#size
   }
 
   #take(byteCount: number): Buffer {

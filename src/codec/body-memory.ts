@@ -14,7 +14,7 @@ const BLOCK_BYTES = 8 * 1024
 const FIRST_BYTES = 1024 * 1024
 
 // Up to here a loop is done before the built-in copy has begun.
-const MAX_LOOPED_BYTES = 256
+const MAX_LOOPED_BYTES = 32
 
 /** Makes bodies from bytes that will not stay as they are. */
 export class BodyMemory {

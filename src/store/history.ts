@@ -213,10 +213,8 @@ export class History<Kept extends KeptMessage> {
   }
 
   /** Lets go of what is too old, and of the oldest while there is too much. */
-  trim(): void {
-    const { retention, now } = this.#options
-    const { maxTotalCount, maxTotalBytes } = retention
-    const nowMs = now()
+  trim(nowMs = this.#options.now()): void {
+    const { maxTotalCount, maxTotalBytes } = this.#options.retention
     while (this.#expiry.firstMs < nowMs) this.#expire(nowMs)
     while (this.#keptCount > maxTotalCount || this.#costBytes > maxTotalBytes) {
       const log = this.#logs.get(this.#all.first?.channel ?? '')

@@ -46,11 +46,12 @@ export class MemoryStore implements Store {
     const seq = this.#history.lastSeq + 1
     const id = formatCursor({ epoch: this.epoch, seq })
     const last = this.#history.lastOf(channel)
-    const time = timeBehind(last, this.#now())
+    const nowMs = this.#now()
+    const time = timeBehind(last, nowMs)
     const ordinal = ordinalBehind(last, time)
     const message: Message = { id, seq, channel, time, ordinal, type, sender, body }
     this.#history.push(message)
-    this.#history.trim()
+    this.#history.trim(nowMs)
     this.#onMessage(message)
     return message
   }

@@ -3,7 +3,7 @@
 
 import { isAfter, isMessageAfter, type Moment, secondOf } from '../cursor.ts'
 import type { Message } from '../message.ts'
-import { type Gone, GoneRow, laterGone, NOT_GONE } from './gone.ts'
+import { type Gone, GoneRow, laterGone, NOT_GONE, type Writable } from './gone.ts'
 import { Queue } from './queue.ts'
 import type { ChannelRetention } from './retention.ts'
 import type { KeptMessage } from './store.ts'
@@ -35,7 +35,8 @@ export class ChannelLog<Kept extends KeptMessage = Message> {
   readonly #kept = new Queue<Kept>()
   // To count exactly what a reader missed, the numbers of messages are kept longer than the messages.
   readonly #gone = new GoneRow()
-  #newestForgotten: Gone
+  // Changed in place: at full speed one is forgotten per publish.
+  #newestForgotten: Writable<Gone>
   // Changed in place: there is one per publish.
   readonly #last: { seq: number; time: number; ordinal: number }
   #costBytes = 0
@@ -46,7 +47,7 @@ export class ChannelLog<Kept extends KeptMessage = Message> {
   constructor(name: string, limits: ChannelRetention, floor: Gone = NOT_GONE) {
     this.name = name
     this.limits = limits
-    this.#newestForgotten = floor
+    this.#newestForgotten = { ...floor }
     this.#last = { seq: floor.seq, time: floor.second * 1000, ordinal: floor.ordinal }
   }
 
@@ -113,7 +114,7 @@ export class ChannelLog<Kept extends KeptMessage = Message> {
 
   /** Forgets the one that has been gone for longest: nobody who wanted it can be told how many it missed. */
   forget(): void {
-    this.#newestForgotten = this.#gone.shift() ?? this.#newestForgotten
+    this.#gone.shiftTo(this.#newestForgotten)
   }
 
   /** Says that an unknown number of messages up to this one has gone. */

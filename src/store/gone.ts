@@ -10,6 +10,9 @@ export interface Gone extends Moment {
   readonly mark: number
 }
 
+/** One that is changed in place. */
+export type Writable<Value> = { -readonly [Name in keyof Value]: Value[Name] }
+
 /** Before everything. */
 export const NOT_GONE: Gone = { seq: 0, mark: 0, second: 0, ordinal: -1 }
 
@@ -54,12 +57,17 @@ export class GoneRow {
     this.#numbers[place + 3] = ordinal
   }
 
-  shift(): Gone | undefined {
-    if (this.#length === 0) return undefined
-    const gone = this.#at(0)
+  /** Takes out the one that went first and writes it over `gone`, which stays as it is if there is none. */
+  shiftTo(gone: Writable<Gone>): void {
+    if (this.#length === 0) return
+    const numbers = this.#numbers
+    const place = this.#placeOf(0)
+    gone.seq = numbers[place] as number
+    gone.mark = numbers[place + 1] as number
+    gone.second = numbers[place + 2] as number
+    gone.ordinal = numbers[place + 3] as number
     this.#start = (this.#start + 1) % this.#capacity
     this.#length--
-    return gone
   }
 
   /** How many there are from the first one on that is so. Takes for granted that all behind it are so too. */

@@ -88,8 +88,15 @@ export class Sequence<Kept extends KeptMessage> {
   }
 
   #close(): void {
-    this.#seqs = this.#seqs.filter((_, place) => this.#messages[place] !== undefined)
-    this.#messages = this.#messages.filter(message => message !== undefined)
+    let place = 0
+    for (let from = this.#start; from < this.end; from++) {
+      const message = this.#messages[from]
+      if (message === undefined) continue
+      this.#messages[place] = message
+      this.#seqs[place++] = this.seqAt(from)
+    }
+    this.#messages.length = place
+    this.#seqs.length = place
     this.#start = 0
     this.#holeCount = 0
   }

@@ -10,7 +10,9 @@ const MAX_FIELD_LENGTH = 256
 // A stack is of our own making, and of no use in half.
 const MAX_FAULT_LENGTH = 4096
 
-export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace'
+const LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const
+
+export type LogLevel = (typeof LEVELS)[number]
 export type LogFields = Readonly<Record<string, string | number | boolean | null>>
 
 /** Where events go. An embedder may bring its own. */
@@ -35,10 +37,12 @@ export function openLog(verbosity: number, fd = 2, fields: LogFields | null = nu
   const levels = ['warn', 'info', 'debug', 'trace'] as const
   const lines = new LineWriter(fd)
   const logger = pino({ level: levels[Math.min(verbosity, 3)] ?? 'warn', base: fields }, lines)
+  // Asked for every message: the logger itself takes longer to say so.
+  const enabled = new Set<LogLevel>(LEVELS.filter(level => logger.isLevelEnabled(level)))
   return {
-    isEnabled: level => logger.isLevelEnabled(level),
+    isEnabled: level => enabled.has(level),
     write: (level, event, own = {}) => {
-      if (!logger.isLevelEnabled(level)) return
+      if (!enabled.has(level)) return
       const { lostCount } = lines
       logger[level](printable(lostCount > 0 ? { ...own, lostCount } : own), event)
     },

@@ -15,10 +15,11 @@ export interface Wire {
   publish(channel: string, body: Buffer): Buffer
   /** One acknowledgement. Global and without a beginning or an end, one byte per character. */
   readonly acknowledgement: RegExp
-  /** Many messages in one request, unacknowledged; null for a server that has no such thing. */
+  /** Many messages in one request with one acknowledgement; null for a server that has no such thing. */
   readonly stream: {
     begin(channel: string): Buffer
     part(body: Buffer): Buffer
+    readonly end: Buffer
   } | null
 }
 

@@ -89,7 +89,7 @@ export class Feed {
     await this.#until(() => this.#answerCount >= this.#sentCount)
   }
 
-  /** Everything in one request, at most `window` messages ahead of `witness`. */
+  /** Everything in one request, acknowledged once, at most `window` messages ahead of `witness`. */
   async stream(channel: Channel, witness: Reader, window: number, forMs: number): Promise<void> {
     const { stream } = this.#target.wire
     if (stream === null) throw new TypeError('Cannot stream: this server takes one message at a time')
@@ -106,6 +106,9 @@ export class Feed {
       this.#socket.uncork()
       await this.#until(() => number - witness.lastNumber < window / 2)
     }
+    this.#sentCount++
+    this.#socket.write(stream.end)
+    await this.#until(() => this.#answerCount >= this.#sentCount)
     witness.onMessage = null
   }
 

@@ -10,10 +10,8 @@ import type { Contender } from './contender.ts'
 import { Course, Tally } from './course.ts'
 import { Crowd, type Target } from './crowd.ts'
 import { Feed } from './feed.ts'
-import { channelsOf, nameOf, type Workload } from './workload.ts'
+import { channelsOf, nameOf, warmUp, type Workload } from './workload.ts'
 
-// What runs for days is measured when it is warm.
-const WARM_UP_MS = 1_000
 // What does not come for so long is lost.
 const QUIET_MS = 2_000
 
@@ -67,17 +65,14 @@ async function run(server: ServerProcess, target: Target, workload: Workload): P
   try {
     await server.idle()
     const rssBytesPerReader = (server.rssBytes() - rssBefore) / (crowd.readers.length + stalledCount)
-    const [channel] = channels
-    const [witness] = crowd.readers
-    if (channel !== undefined && witness !== undefined && workload.isIdle !== true) {
-      await feed.oneAtATime(channel, witness, Infinity, workload.warmUpMs ?? WARM_UP_MS)
-    }
+    const stage = { channels, crowd, feed }
+    if (workload.isIdle !== true) await (workload.warmUp ?? warmUp)(stage)
     await settle(tally, server)
     tally.reset()
     const sentBefore = sum(channels.map(({ course }) => course.sentMs.length))
     const cpuBefore = server.cpuSeconds()
     const startedMs = performance.now()
-    await workload.run({ channels, crowd, feed })
+    await workload.run(stage)
     const publishedCount = sum(channels.map(({ course }) => course.sentMs.length)) - sentBefore
     const expectedCount = publishedCount * readerCount
     const endedMs = await allDelivered(tally, expectedCount)

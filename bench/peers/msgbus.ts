@@ -41,6 +41,7 @@ export function msgbus(name: string, { args = [], only, accept = [] }: MsgbusOpt
             Buffer.concat([Buffer.from(head, 'latin1'), body, Buffer.from(`\r\n--${BOUNDARY}\r\n`)]),
           )
         },
+        end: Buffer.from('0\r\n\r\n'),
       },
     },
     start: ({ folder, pemFile }) => {

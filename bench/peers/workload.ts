@@ -22,8 +22,6 @@ export interface Workload {
   readonly bystanderCount?: number
   /** Of the readers of the first channel, besides those that read. */
   readonly stalledCount?: number
-  /** How long messages are sent one at a time before anything is counted. */
-  readonly warmUpMs?: number
   readonly isTls?: boolean
   /** True if only a server that takes a stream of messages can do it. */
   readonly needsStream?: boolean
@@ -33,54 +31,76 @@ export interface Workload {
   readonly isOwn?: boolean
   /** What is compared: deliveries or publishes per second of the server's time. */
   readonly unit: 'deliveries' | 'publishes'
+  /** Goes before and is not counted; a second of messages one at a time by default. */
+  readonly warmUp?: (stage: Stage) => Promise<void>
   readonly run: (stage: Stage) => Promise<void>
 }
 
+type Run = Workload['run']
+
+// What runs for days is measured when it is warm.
+const WARM_UP_MS = 1_000
+// Until the kernel holds all that it takes for a reader that has stopped: some megabytes.
+const STALL_MS = 10_000
 const FLOOD_MS = 4_000
 const FLOOD_WINDOW = 64
 const STREAM_WINDOW = 1_000
 const CLOSED_COUNT = 400
-// Until the kernel holds all that it takes for a reader that has stopped: some megabytes.
-const STALL_MS = 10_000
 
 const one = { channelCount: 1, readerCount: 1_000, bodyBytes: 100, unit: 'deliveries' } as const
 
-const closed = async ({ channels, crowd, feed }: Stage): Promise<void> => {
+const closed: Run = async ({ channels, crowd, feed }) => {
   await feed.oneAtATime(first(channels), first(crowd.readers), CLOSED_COUNT)
 }
 
-const flood = async ({ channels, feed }: Stage): Promise<void> => {
-  await feed.flood(() => first(channels), FLOOD_WINDOW, FLOOD_MS)
-}
+const closedFor =
+  (forMs: number): Run =>
+  async ({ channels, crowd, feed }) => {
+    await feed.oneAtATime(first(channels), first(crowd.readers), Infinity, forMs)
+  }
+
+const flood =
+  (forMs: number): Run =>
+  async ({ channels, feed }) => {
+    await feed.flood(() => first(channels), FLOOD_WINDOW, forMs)
+  }
+
+const stream =
+  (forMs: number): Run =>
+  async ({ channels, crowd, feed }) => {
+    await feed.stream(first(channels), first(crowd.readers), STREAM_WINDOW, forMs)
+  }
 
 const paced =
-  (perSecond: number, forMs: number) =>
-  async ({ channels, feed }: Stage): Promise<void> => {
+  (perSecond: number, forMs: number): Run =>
+  async ({ channels, feed }) => {
     await feed.pace(first(channels), perSecond, forMs)
   }
 
-const scattered = async ({ channels, feed }: Stage): Promise<void> => {
-  // The same order for all servers.
-  let at = 1
-  const next = (): Channel => {
-    at = (at * 48_271) % 2_147_483_647
-    return channels[at % channels.length] ?? first(channels)
+const scattered =
+  (forMs: number): Run =>
+  async ({ channels, feed }) => {
+    // The same order for all servers.
+    let at = 1
+    const next = (): Channel => {
+      at = (at * 48_271) % 2_147_483_647
+      return channels[at % channels.length] ?? first(channels)
+    }
+    await feed.flood(next, FLOOD_WINDOW, forMs)
   }
-  await feed.flood(next, FLOOD_WINDOW, FLOOD_MS)
-}
+
+const flooded = { warmUp: flood(WARM_UP_MS), run: flood(FLOOD_MS) } as const
 
 const idle = { ...one, readerCount: 9_000, isIdle: true, run: () => Promise.resolve() } as const
 
 export const WORKLOADS: readonly Workload[] = [
   { ...one, key: 'a', title: '1,000 readers, 100 B, one message at a time', run: closed },
-  { ...one, key: 'b', title: '1,000 readers, 100 B, 64 in flight', run: flood },
+  { ...one, key: 'b', title: '1,000 readers, 100 B, 64 in flight', ...flooded },
   { ...one, key: 'c', title: '9,000 readers, 100 B, 5 a second', readerCount: 9_000, run: paced(5, 8_000) },
-  { ...one, key: 'd', title: '1 reader, 100 B, 64 in flight', readerCount: 1, unit: 'publishes', run: flood },
+  { ...one, key: 'd', title: '1 reader, 100 B, 64 in flight', readerCount: 1, unit: 'publishes', ...flooded },
   {
     ...{ ...one, key: 'd2', title: '1 reader, 100 B, one request that goes on', readerCount: 1 },
-    ...{ unit: 'publishes', needsStream: true },
-    run: ({ channels, crowd, feed }) =>
-      feed.stream(first(channels), first(crowd.readers), STREAM_WINDOW, FLOOD_MS),
+    ...{ unit: 'publishes', needsStream: true, warmUp: stream(WARM_UP_MS), run: stream(FLOOD_MS) },
   },
   {
     ...{ ...one, key: 'e', title: '200 readers, 100 kB, 30 a second', readerCount: 200, bodyBytes: 100_000 },
@@ -88,7 +108,7 @@ export const WORKLOADS: readonly Workload[] = [
   },
   {
     ...{ ...one, key: 'f', title: '1,000 channels of 10 readers, 100 B, 64 in flight', channelCount: 1_000 },
-    ...{ readerCount: 10, run: scattered },
+    ...{ readerCount: 10, warmUp: scattered(WARM_UP_MS), run: scattered(FLOOD_MS) },
   },
   {
     ...one,
@@ -97,14 +117,14 @@ export const WORKLOADS: readonly Workload[] = [
     readerCount: 10,
     unit: 'publishes',
     isOwn: true,
-    run: flood,
+    ...flooded,
   },
   {
     ...{ ...one, key: 'g2', title: '10 readers, and 9,990 of other channels, 100 B, 64 in flight' },
-    ...{ readerCount: 10, bystanderCount: 9_990, unit: 'publishes', isOwn: true, run: flood },
+    ...{ readerCount: 10, bystanderCount: 9_990, unit: 'publishes', isOwn: true, ...flooded },
   },
   { ...one, key: 'h', title: 'a over TLS', isTls: true, run: closed },
-  { ...one, key: 'h2', title: 'b over TLS', isTls: true, run: flood },
+  { ...one, key: 'h2', title: 'b over TLS', isTls: true, ...flooded },
   {
     ...one,
     key: 'i',
@@ -112,12 +132,12 @@ export const WORKLOADS: readonly Workload[] = [
     readerCount: 900,
     bodyBytes: 10_000,
     isOwn: true,
-    ...{ warmUpMs: STALL_MS, run: paced(20, 6_000) },
+    ...{ warmUp: closedFor(STALL_MS), run: paced(20, 6_000) },
   },
   {
     ...{ ...one, key: 'i2', title: '900 readers, and 100 that never read, 10 kB, 20 a second' },
     ...{ readerCount: 900, stalledCount: 100, bodyBytes: 10_000, isOwn: true },
-    ...{ warmUpMs: STALL_MS, run: paced(20, 6_000) },
+    ...{ warmUp: closedFor(STALL_MS), run: paced(20, 6_000) },
   },
   { ...idle, key: 'j', title: '9,000 readers that get nothing' },
   { ...idle, key: 'j2', title: 'j over TLS', isTls: true },
@@ -128,6 +148,9 @@ function first<Item>(items: readonly Item[]): Item {
   if (item === undefined) throw new RangeError('Cannot run a workload for nobody')
   return item
 }
+
+/** What goes before a workload that says nothing of it. */
+export const warmUp: Run = closedFor(WARM_UP_MS)
 
 /** So that each course is named after its place. */
 export function nameOf(at: number): string {

@@ -66,7 +66,9 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     keepAliveMs: options.keepAliveMs,
     handOver: readHttp,
     openStream: (socket: Socket, first: Buffer, consumer: StreamConsumer) => {
-      plain.add(new PlainStream(socket, first, consumer, date, plainOptions))
+      const stream = new PlainStream(socket, consumer, date, plainOptions)
+      plain.add(stream)
+      stream.read(first)
     },
     onLeave: (connection: PlainConnection | PlainStream) => {
       plain.delete(connection)

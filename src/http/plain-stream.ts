@@ -46,14 +46,7 @@ export class PlainStream {
   #isClosing = false
   #isOver = false
 
-  /** @param first What was read behind the head. */
-  constructor(
-    socket: Socket,
-    first: Buffer,
-    consumer: StreamConsumer,
-    date: DateLine,
-    options: PlainStreamOptions,
-  ) {
+  constructor(socket: Socket, consumer: StreamConsumer, date: DateLine, options: PlainStreamOptions) {
     this.#socket = socket
     this.#consumer = consumer
     this.#date = date
@@ -63,13 +56,25 @@ export class PlainStream {
     socket.on('data', this.#onData)
     socket.on('end', this.#onEnd)
     socket.on('close', this.#onEnd)
+  }
+
+  /**
+   * Begins. It may be over at once.
+   * @param first What was read behind the head.
+   */
+  read(first: Buffer): void {
+    const consumer = this.#consumer
     try {
-      this.#unwatch = options.watch({ isEndless: true, progress: () => consumer.held(), fail: this.#fail })
+      this.#unwatch = this.#options.watch({
+        isEndless: true,
+        progress: () => consumer.held(),
+        fail: this.#fail,
+      })
     } catch (error) {
       this.#fail(error)
       return
     }
-    socket.resume()
+    this.#socket.resume()
     if (first.length > 0) this.#onData(first)
   }
 

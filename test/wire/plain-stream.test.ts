@@ -2,9 +2,11 @@
 // the plain publishes, and what parts mean with the native protocol.
 
 import { EventEmitter, once } from 'node:events'
+import { queryObjects } from 'node:v8'
 import t, { type Test } from 'tap'
 import { Bus } from '../../src/bus/bus.ts'
 import { MsgbusError } from '../../src/errors.ts'
+import { PlainStream } from '../../src/http/plain-stream.ts'
 import type { Draft, Message } from '../../src/message.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { LaterStore } from '../store/later-store.ts'
@@ -176,4 +178,16 @@ await t.test('a part that cannot be kept is said in the end', async t => {
     /^HTTP\/1\.1 503 [^]*MSGBUS_STORE: Cannot keep it: the disk is on fire\n$/,
   )
   t.equal(bus.position.seq, 0)
+})
+
+await t.test('a stream that fails with what came with its head leaves nothing behind', async t => {
+  const server = await start(t)
+  const fail = async (): Promise<void> => {
+    const connection = await connect(t, server)
+    connection.send(`${HEAD}nonsense\r\n`)
+    t.match(await connection.readToEnd(), /MSGBUS_CHUNK/)
+  }
+  for (let count = 0; count < 20; count++) await fail()
+  // The last one may still be on its way out.
+  t.ok(queryObjects(PlainStream, { format: 'count' }) < 10)
 })

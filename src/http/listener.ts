@@ -61,10 +61,14 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   }
   const plain = new Set<PlainConnection | PlainStream>()
   const date = new DateLine()
+  const readPlain = (socket: Socket): void => {
+    plain.add(new PlainConnection(socket, date, plainOptions))
+  }
   const plainOptions = {
     ...options.plain,
     keepAliveMs: options.keepAliveMs,
     handOver: readHttp,
+    giveBack: readPlain,
     openStream: (socket: Socket, first: Buffer, consumer: StreamConsumer) => {
       const stream = new PlainStream(socket, consumer, date, plainOptions)
       plain.add(stream)
@@ -77,7 +81,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const silent = new SilentConnections({
     timeoutMs: options.headersTimeoutMs,
     onByte: (socket, byte) => {
-      if (byte === FIRST_BYTE_OF_POST) plain.add(new PlainConnection(socket, date, plainOptions))
+      if (byte === FIRST_BYTE_OF_POST) readPlain(socket)
       else readHttp(socket, byte)
     },
     onTimeout: socket => {

@@ -65,7 +65,8 @@ export class PlainConnection {
     socket.on('timeout', this.#onTimeout)
     socket.on('drain', this.#onDrain)
     socket.on('close', this.#onClose)
-    socket.resume()
+    // A client that took none of the answers before is not read either.
+    if (!socket.writableNeedDrain) socket.resume()
   }
 
   /** Ends it behind the answers that it waits for, at once if there are none. */

@@ -1,6 +1,5 @@
 // One endless body of a plain publish, from behind its head to its answer: a camera, a log, a bridge from another bus. Reads it from
-// its connection without Node's HTTP server, which afterwards gets the connection. What the body means is its consumer's
-// business.
+// its connection without Node's HTTP server, and then gives the connection back. What the body means is its consumer's business.
 
 import type { Socket } from 'node:net'
 import { MsgbusError } from '../errors.ts'
@@ -30,7 +29,7 @@ export interface PlainStreamOptions {
   /** Told why it was not carried out, or not all of it. */
   readonly onRefused: (error: unknown, socket: Socket) => void
   /** Given the connection behind the answer, paused and without listeners of this side. What was not read of it is put back. */
-  readonly handOver: (socket: Socket, firstByte: number) => void
+  readonly giveBack: (socket: Socket) => void
   /** Called once it is over. */
   readonly onLeave: (stream: PlainStream) => void
 }
@@ -123,7 +122,7 @@ export class PlainStream {
     }
     socket.write(answer, 'latin1')
     if (rest.length > 0) socket.unshift(rest)
-    this.#options.handOver(socket, rest[0] ?? 0)
+    this.#options.giveBack(socket)
   }
 
   readonly #fail = (error: unknown): void => {

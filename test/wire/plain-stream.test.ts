@@ -2,6 +2,7 @@
 // the plain publishes, and what parts mean with the native protocol.
 
 import { EventEmitter, once } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
 import { queryObjects } from 'node:v8'
 import t, { type Test } from 'tap'
 import { Bus } from '../../src/bus/bus.ts'
@@ -190,4 +191,15 @@ await t.test('a stream that fails with what came with its head leaves nothing be
   for (let count = 0; count < 20; count++) await fail()
   // The last one may still be on its way out.
   t.ok(queryObjects(PlainStream, { format: 'count' }) < 10)
+})
+
+await t.test('behind a stream a connection may idle as long as its answer says', async t => {
+  const server = await start(t, { headersTimeoutMs: 1_000 })
+  const connection = await begin(t, server, 'one')
+  connection.send(LAST_CHUNK)
+  t.equal((await connection.readAnswer()).headers.get('keep-alive'), 'timeout=65')
+  // The clock for headers is looked at once a second.
+  await setTimeout(3_000)
+  connection.send(POST)
+  t.equal((await connection.readAnswer()).status, 204)
 })

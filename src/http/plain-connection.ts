@@ -69,10 +69,10 @@ export class PlainConnection {
     if (!socket.writableNeedDrain) socket.resume()
   }
 
-  /** Ends it behind the answers that it waits for, at once if there are none. */
+  /** Ends it behind the answers that it waits for and the body that has begun, at once if there is neither. */
   close(): void {
     this.#isClosing = true
-    if (!this.#isBusy) this.#end('')
+    if (!this.#isBusy && this.#body === null) this.#end('')
   }
 
   readonly #onData = (bytes: Buffer): void => {
@@ -184,7 +184,9 @@ export class PlainConnection {
     this.#dropBody()
     this.#socket.setTimeout(this.#options.keepAliveMs)
     const request = (): Buffer => Buffer.concat([body.request, rest])
-    if (this.#carryOut(body.head.route.publisher, [draft], rest, request)) this.#serve(rest, true)
+    if (!this.#carryOut(body.head.route.publisher, [draft], rest, request)) return
+    if (this.#isClosing) this.#end('')
+    else this.#serve(rest, true)
   }
 
   #publish(
@@ -289,8 +291,8 @@ export class PlainConnection {
 
   #handOver(rest: Buffer): void {
     const socket = this.#socket
-    // Behind the last word of a client HTTP answers nothing.
-    if (this.#isEnded) {
+    // Behind the last word of a client HTTP answers nothing, and a server that closes waits no longer for what comes slowly.
+    if (this.#isEnded || this.#isClosing) {
       this.#end('')
       return
     }

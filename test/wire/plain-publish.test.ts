@@ -2,6 +2,7 @@
 // must be the same as through HTTP, to which a connection comes that begins with another request.
 
 import { EventEmitter, once } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { Bus } from '../../src/bus/bus.ts'
 import { MsgbusError } from '../../src/errors.ts'
@@ -321,4 +322,23 @@ await t.test('a client that takes no answers for a while loses none', async t =>
   connection.socket.resume()
   for (let read = 0; read < count; read++) await connection.readAnswer()
   t.equal(server.server.bus.position.seq, count)
+})
+
+await t.test('a server that stops takes in the body that has begun', async t => {
+  const server = await start(t)
+  const connection = await connect(t, server)
+  const late = await connect(t, server)
+  const text = requestText('POST', '/msgbus/foo', {
+    headers: ['Content-Type: text/plain'],
+    body: 'x'.repeat(100_000),
+  })
+  connection.send(text.slice(0, 60_000))
+  late.send(text.slice(0, 60_000))
+  await setTimeout(200)
+  const closed = server.server.close(10_000)
+  connection.send(text.slice(60_000))
+  t.match(await connection.readToEnd(), /^HTTP\/1\.1 204 [^]*Connection: close\r\n\r\n$/)
+  t.equal(await late.readToEnd(), '', 'but not for long')
+  await closed
+  t.equal(server.server.bus.position.seq, 1)
 })

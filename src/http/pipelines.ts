@@ -30,8 +30,9 @@ export class Pipelines {
     this.#pipelines.set(socket, pipeline)
     pipeline.count++
     if (pipeline.count !== MAX_WAITING_REQUESTS + 1) return
-    // Not at once: Node goes on reading whenever it has come to the end of a request.
-    process.nextTick(() => {
+    // Not at once, nor in a tick: Node goes on reading whenever it has come to the end of a request, and has ticks between requests of
+    // one segment.
+    setImmediate(() => {
       if (pipeline.count > MAX_WAITING_REQUESTS) pipeline.resume ??= pause(socket, this.#maxPauseMs)
     })
   }

@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { MAX_WAITING_REQUESTS, Pipelines } from '../../src/http/pipelines.ts'
 import { createServer, type Server } from '../../src/server.ts'
@@ -75,4 +76,25 @@ await t.test('a connection that is not read for too long is closed', async t => 
   const pipelines = new Pipelines(1)
   for (let count = 0; count <= MAX_WAITING_REQUESTS; count++) pipelines.add(socket)
   t.equal(await client.closed(), '')
+})
+
+await t.test('so is one that HTTP reads from its first byte on, if its client takes no answers', async t => {
+  const server = createServer({ bus: stillBus() })
+  t.teardown(() => server.close(0))
+  const { host, port } = new URL(await server.listen())
+  const place = { host, port: Number(port) }
+  const client = new RawConnection(t, place.port).write(request(place, 'OPTIONS /msgbus/a'))
+  await client.matched('204')
+  client.socket.pause()
+  const posts = goodPost(place, 'a', 'x').repeat(1_000)
+  const taken = (): Promise<string> =>
+    new Promise(resolve => {
+      client.socket.write(posts, () => {
+        resolve('taken')
+      })
+    })
+  // More than the system takes in for a connection that is not read.
+  let count = 0
+  while (count < 250 && (await Promise.race([taken(), setTimeout(2_000, 'waiting')])) === 'taken') count++
+  t.ok(count < 250)
 })

@@ -25,10 +25,11 @@ const COMPLETE = 10
 const FAULTY = 11
 type State = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11
 
+// Zeros in front are not counted.
 const MAX_SIZE_DIGITS = 12
 
-// Of what means nothing here: an extension, and all trailers together.
-const MAX_EXTENSION_BYTES = 1024
+// Of what means nothing here: an extension, and all trailers together. As much as Node's HTTP server reads over.
+const MAX_EXTENSION_BYTES = 16 * 1024
 const MAX_TRAILER_BYTES = 16 * 1024
 
 export class ChunkedBody {
@@ -106,7 +107,8 @@ export class ChunkedBody {
     const digit = digitOf(byte)
     if (digit >= 0) {
       this.#missingBytes = this.#missingBytes * 16 + digit
-      return ++this.#sizeDigitCount > MAX_SIZE_DIGITS ? FAULTY : SIZE
+      this.#sizeDigitCount = this.#missingBytes === 0 ? 1 : this.#sizeDigitCount + 1
+      return this.#sizeDigitCount > MAX_SIZE_DIGITS ? FAULTY : SIZE
     }
     if (this.#sizeDigitCount === 0) return FAULTY
     if (byte === CR) return SIZE_LF

@@ -45,12 +45,21 @@ await t.test('large and many chunks are read as they are', t => {
   t.end()
 })
 
+await t.test('zeros before a size and long extensions are read over', t => {
+  const zeros = '0'.repeat(100)
+  t.strictSame(read([`${zeros}3;${'x'.repeat(16_000)}\r\none\r\n${zeros}\r\n\r\n`]), {
+    ...{ text: 'one', isComplete: true },
+    rest: '',
+  })
+  t.end()
+})
+
 await t.test('what is not framed in chunks is refused, and what comes before it is read', t => {
   for (const bytes of [
     ...['x', '\r\n', ' 3\r\n', '-3\r\n', '+3\r\n', '0x3\r\n', '3\n', '3\rx', '3.\r\n', '3\0\r\n', ';x\r\n'],
     ...['3\r\nonex', '3\r\none\n', '3\r\none\rx', '3\r\nonetwo\r\n', '3;\n\r\n', '3;\0\r\n'],
     ...['0\r\n\rx', '0\r\n\n', '0\r\nA: b\rx', '0\r\nA: b\n', '1000000000000\r\n'],
-    `3;${'x'.repeat(2_000)}\r\n`,
+    `3;${'x'.repeat(20_000)}\r\n`,
     `0\r\nA: ${'x'.repeat(20_000)}\r\n`,
     `0\r\n${'A: b\r\n'.repeat(10_000)}`,
   ]) {

@@ -1,12 +1,11 @@
-// Takes the framing of chunks off a body as it arrives [RFC 9112 §7.1]. Extensions and trailers are read over. What the body
-// means is not looked at here.
+// Takes the framing of chunks off a body as it arrives [RFC 9112 §7.1]. Extensions and trailers are read over, whatever they say.
+// What the body means is not looked at here.
 
 import { MsgbusError } from '../errors.ts'
 
-const TAB = 9
 const LF = 10
 const CR = 13
-const BLANK = 32
+const COLON = 58
 const SEMICOLON = 59
 
 // What is read next. Numbers, since it is asked for at every byte that is not of the body.
@@ -16,14 +15,16 @@ const SIZE_LF = 2
 const DATA = 3
 const DATA_CR = 4
 const DATA_LF = 5
+/** At the begin of a line: a trailer, or nothing more. */
 const TRAILER = 6
-const TRAILER_LINE = 7
-const TRAILER_LF = 8
-const LAST_LF = 9
-const COMPLETE = 10
+const TRAILER_NAME = 7
+const TRAILER_VALUE = 8
+const TRAILER_LF = 9
+const LAST_LF = 10
+const COMPLETE = 11
 /** Nothing: what came is no chunk. */
-const FAULTY = 11
-type State = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11
+const FAULTY = 12
+type State = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12
 
 // Zeros in front are not counted.
 const MAX_SIZE_DIGITS = 12
@@ -78,7 +79,7 @@ export class ChunkedBody {
         return this.#readSize(byte)
       case EXTENSION:
         if (byte === CR) return SIZE_LF
-        return this.#isIgnored(byte, MAX_EXTENSION_BYTES) ? EXTENSION : FAULTY
+        return this.#isText(byte, MAX_EXTENSION_BYTES) ? EXTENSION : FAULTY
       case SIZE_LF:
         this.#sizeDigitCount = 0
         this.#ignoredBytes = 0
@@ -90,10 +91,13 @@ export class ChunkedBody {
         return byte === LF ? SIZE : FAULTY
       case TRAILER:
         if (byte === CR) return LAST_LF
-        return this.#isIgnored(byte, MAX_TRAILER_BYTES) ? TRAILER_LINE : FAULTY
-      case TRAILER_LINE:
+        return this.#isName(byte) ? TRAILER_NAME : FAULTY
+      case TRAILER_NAME:
+        if (byte === COLON) return TRAILER_VALUE
+        return this.#isName(byte) ? TRAILER_NAME : FAULTY
+      case TRAILER_VALUE:
         if (byte === CR) return TRAILER_LF
-        return this.#isIgnored(byte, MAX_TRAILER_BYTES) ? TRAILER_LINE : FAULTY
+        return this.#isText(byte, MAX_TRAILER_BYTES) ? TRAILER_VALUE : FAULTY
       case TRAILER_LF:
         return byte === LF ? TRAILER : FAULTY
       case LAST_LF:
@@ -112,13 +116,20 @@ export class ChunkedBody {
     }
     if (this.#sizeDigitCount === 0) return FAULTY
     if (byte === CR) return SIZE_LF
-    return byte === SEMICOLON || byte === BLANK || byte === TAB ? EXTENSION : FAULTY
+    return byte === SEMICOLON ? EXTENSION : FAULTY
   }
 
-  #isIgnored(byte: number, maxBytes: number): boolean {
-    return (byte >= BLANK || byte === TAB) && ++this.#ignoredBytes <= maxBytes
+  #isText(byte: number, maxBytes: number): boolean {
+    return ((byte >= 32 && byte < 127) || byte === 9) && ++this.#ignoredBytes <= maxBytes
+  }
+
+  /** [RFC 9110 §5.6.2] Of a field name: a token. */
+  #isName(byte: number): boolean {
+    return TOKEN.test(String.fromCharCode(byte)) && ++this.#ignoredBytes <= MAX_TRAILER_BYTES
   }
 }
+
+const TOKEN = /[\w!#$%&'*+.^`|~-]/
 
 /** Of a hex digit; -1 for anything else. */
 function digitOf(byte: number): number {

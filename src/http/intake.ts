@@ -38,6 +38,13 @@ export interface Reading {
   fail(error: MsgbusError): void
 }
 
+/** What is done with each piece of a body, and what is asked in between. */
+interface Steps {
+  readonly onBytes: (bytes: Buffer) => void
+  readonly progress: () => Progress | null
+  readonly ready: () => Promise<void> | null
+}
+
 /**
  * Looks after a body until it is told not to.
  * @throws {MsgbusError} `MSGBUS_CLOSED` for an endless one when the server closes.
@@ -95,9 +102,10 @@ export class Intake {
           if (byteCount > maxBytes) throw tooLarge(maxBytes)
           if (!isEndless) hold.set(byteCount)
           consumer.onBytes(bytes)
-          if (isEndless) hold.set(consumer.held?.()?.byteCount ?? 0)
+          if (isEndless) hold.set(consumer.heldByteCount ?? 0)
         },
-        progress: isEndless ? () => consumer.held?.() ?? null : () => ({ startedMs, byteCount }),
+        progress: isEndless ? () => consumer.progress?.() ?? null : () => ({ startedMs, byteCount }),
+        ready: () => consumer.ready?.() ?? null,
       })
     } finally {
       hold.set(0)
@@ -129,11 +137,7 @@ export class Intake {
     }
   }
 
-  #consume(
-    exchange: Exchange,
-    isEndless: boolean,
-    { onBytes, progress }: { onBytes: (bytes: Buffer) => void; progress: () => Progress | null },
-  ) {
+  #consume(exchange: Exchange, isEndless: boolean, { onBytes, progress, ready }: Steps) {
     const { req } = exchange
     return new Promise<void>((resolve, reject) => {
       const finish = (error?: unknown): void => {
@@ -150,6 +154,10 @@ export class Intake {
       const onData = (bytes: Buffer): void => {
         try {
           onBytes(bytes)
+          const isReady = ready()
+          if (isReady === null) return
+          req.pause()
+          isReady.then(() => req.resume(), finish)
         } catch (error) {
           finish(error)
         }
@@ -204,8 +212,12 @@ export class Intake {
 /** Takes a body in as it arrives. */
 export interface Consumer {
   onBytes(bytes: Buffer): void
-  /** For endless bodies: the unfinished part and since when it has been arriving; null between two parts. */
-  held?(): { readonly startedMs: number; readonly byteCount: number } | null
+  /** Of endless bodies: what is not handed on yet. */
+  readonly heldByteCount?: number
+  /** Of endless bodies: how the unfinished part is doing; null between two parts, and while it is not ready. */
+  progress?(): Progress | null
+  /** Asked after each piece: null if the next may come, else what resolves then. What it rejects with ends the body. */
+  ready?(): Promise<void> | null
 }
 
 /** Counts what one body holds of the common bound. */

@@ -110,6 +110,7 @@ export class PlainConnection {
   }
 
   readonly #onClose = (): void => {
+    if (this.#body !== null) this.#options.onRefused(incomplete(), this.#socket)
     this.#leave()
   }
 
@@ -286,7 +287,13 @@ export class PlainConnection {
 
   #endIfDone(): void {
     if (!this.#isEnded || this.#isBusy) return
-    this.#end(this.#isUnfinished ? refusalText(incomplete(), this.#date) : '')
+    if (!this.#isUnfinished) {
+      this.#end('')
+      return
+    }
+    const error = incomplete()
+    this.#options.onRefused(error, this.#socket)
+    this.#end(refusalText(error, this.#date))
   }
 
   #handOver(rest: Buffer): void {

@@ -9,7 +9,9 @@ import type { BodyWatch, Consumer, Hold, Progress } from './intake.ts'
 
 /** Takes a body in, and says in the end what became of it. */
 export interface StreamConsumer extends Consumer {
-  held(): Progress | null
+  readonly heldByteCount: number
+  progress(): Progress | null
+  ready(): Promise<void> | null
   /**
    * Called when the body arrived whole.
    * @returns Headers of the answer, name and value in turn.
@@ -66,7 +68,7 @@ export class PlainStream {
     try {
       this.#unwatch = this.#options.watch({
         isEndless: true,
-        progress: () => consumer.held(),
+        progress: () => consumer.progress(),
         fail: this.#fail,
       })
     } catch (error) {
@@ -88,13 +90,22 @@ export class PlainStream {
       const taken = this.#body.take(bytes)
       end = taken.end
       this.#consumer.onBytes(bytes.subarray(0, taken.byteCount))
-      this.#hold.set(this.#consumer.held()?.byteCount ?? 0)
+      this.#hold.set(this.#consumer.heldByteCount)
       this.#body.check()
     } catch (error) {
       this.#fail(error)
       return
     }
     if (this.#body.isComplete) this.#finish(bytes.subarray(end))
+    else this.#awaitReady(this.#consumer.ready())
+  }
+
+  #awaitReady(isReady: Promise<void> | null): void {
+    if (isReady === null) return
+    this.#socket.pause()
+    isReady.then(() => {
+      if (!this.#isOver) this.#socket.resume()
+    }, this.#fail)
   }
 
   readonly #onEnd = (): void => {
@@ -105,10 +116,11 @@ export class PlainStream {
     const socket = this.#socket
     socket.off('data', this.#onData)
     socket.off('end', this.#onEnd)
+    socket.off('close', this.#onEnd)
     socket.pause()
     this.#release()
     this.#consumer.end().then(headers => {
-      if (!this.#isOver) this.#accept(headers, rest)
+      this.#accept(headers, rest)
     }, this.#fail)
   }
 
@@ -116,7 +128,7 @@ export class PlainStream {
     const socket = this.#socket
     const answer = acceptedText(headers, this.#date, this.#isClosing ? null : this.#options.keepAliveMs)
     this.#leave()
-    if (this.#isClosing || socket.readableEnded) {
+    if (this.#isClosing || socket.readableEnded || socket.destroyed) {
       this.#endWith(answer)
       return
     }
@@ -134,7 +146,7 @@ export class PlainStream {
     this.#endWith(refusalText(explained, this.#date))
   }
 
-  // What is still on its way is read and forgotten.
+  // What comes until the answer is out is read and forgotten.
   #endWith(answer: string): void {
     const socket = this.#socket
     if (socket.destroyed) return

@@ -3,7 +3,7 @@ import { MsgbusError } from '../../src/errors.ts'
 import { ChunkedBody } from '../../src/http/chunked-body.ts'
 
 const BODY = 'one two'
-const WHOLE = '3\r\none\r\n0004 ;x="y"\r\n two\r\n0\r\nTrailer: t\r\n\r\n'
+const WHOLE = '3\r\none\r\n0004;x="y"; z\r\n two\r\n0\r\nTrailer: t\r\n\r\n'
 
 function read(pieces: readonly string[]): { text: string; isComplete: boolean; rest: string } {
   const body = new ChunkedBody()
@@ -58,7 +58,9 @@ await t.test('what is not framed in chunks is refused, and what comes before it 
   for (const bytes of [
     ...['x', '\r\n', ' 3\r\n', '-3\r\n', '+3\r\n', '0x3\r\n', '3\n', '3\rx', '3.\r\n', '3\0\r\n', ';x\r\n'],
     ...['3\r\nonex', '3\r\none\n', '3\r\none\rx', '3\r\nonetwo\r\n', '3;\n\r\n', '3;\0\r\n'],
-    ...['0\r\n\rx', '0\r\n\n', '0\r\nA: b\rx', '0\r\nA: b\n', '1000000000000\r\n'],
+    ...['0\r\n\rx', '0\r\n\n', '0\r\nA: b\rx', '0\r\nA: b\n', '3 \r\n', '3;\x7f\r\n', '3;\xe9\r\n'],
+    ...['0\r\nnoColon\r\n', '0\r\n: b\r\n', '0\r\nA : b\r\n', '0\r\n A: b\r\n', '0\r\nGET / HTTP/1.1\r\n'],
+    '1000000000000\r\n',
     `3;${'x'.repeat(20_000)}\r\n`,
     `0\r\nA: ${'x'.repeat(20_000)}\r\n`,
     `0\r\n${'A: b\r\n'.repeat(10_000)}`,

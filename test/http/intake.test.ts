@@ -231,14 +231,14 @@ function endless(consumer: Consumer): Take {
 await t.test(
   'an endless body is bounded by what of it is held, and has no deadline between two parts',
   async t => {
-    let held: { startedMs: number; byteCount: number } | null = null
+    let begun: { startedMs: number; byteCount: number } | null = null
     const texts: string[] = []
     const consumer: Consumer = {
       onBytes: bytes => {
         texts.push(bytes.toString())
-        held = bytes.toString() === 'begin' ? { startedMs: performance.now(), byteCount: 10 } : null
+        begun = bytes.toString() === 'begin' ? { startedMs: performance.now(), byteCount: 10 } : null
       },
-      held: () => held,
+      progress: () => begun,
     }
     const { post, next } = await open(t, 100, { graceMs: 50, checkIntervalMs: 5 }, endless(consumer))
     const whole = post(CHUNKED, '5\r\nbegin\r\n')
@@ -250,10 +250,35 @@ await t.test(
   },
 )
 
+await t.test('an endless body is read on when its consumer is ready', async t => {
+  const texts: string[] = []
+  const waits: (() => void)[] = []
+  const consumer: Consumer = {
+    onBytes: bytes => {
+      texts.push(bytes.toString())
+    },
+    ready: () =>
+      new Promise(resolve => {
+        waits.push(resolve)
+      }),
+  }
+  const { post, next } = await open(t, 100, {}, endless(consumer))
+  const body = post(CHUNKED, '3\r\none\r\n')
+  while (waits.length < 1) await new Promise(resolve => setImmediate(resolve))
+  body.write('3\r\ntwo\r\n0\r\n\r\n')
+  for (let turns = 0; turns < 20; turns++) await new Promise(resolve => setImmediate(resolve))
+  t.strictSame(texts, ['one'])
+  waits[0]?.()
+  while (waits.length < 2) await new Promise(resolve => setImmediate(resolve))
+  waits[1]?.()
+  t.equal(await next(), 'ended')
+  t.strictSame(texts, ['one', 'two'])
+})
+
 await t.test('an endless body that holds more than there is room for is refused', async t => {
   const consumer: Consumer = {
     onBytes: () => undefined,
-    held: () => ({ startedMs: performance.now(), byteCount: 101 }),
+    heldByteCount: 101,
   }
   const { post, next } = await open(t, 100, {}, endless(consumer))
   post(CHUNKED, '1\r\nx\r\n')

@@ -12,6 +12,7 @@ import type { Draft, Message } from '../../src/message.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { LaterStore } from '../store/later-store.ts'
 import {
+  ask,
   certificate,
   chunk,
   type Connection,
@@ -161,6 +162,38 @@ await t.test('a stream is answered when all of it is kept, also by a server that
     /^HTTP\/1\.1 204 [^]*Msgbus-Count: 1\r\n[^]*Connection: close\r\n\r\n$/,
   )
   await closed
+})
+
+await t.test('a stream is read no faster than its parts are kept', async t => {
+  const store = new HeldStore(new MemoryStore())
+  const bus = new Bus({ store })
+  t.teardown(() => bus.close())
+  const server = await start(t, { bus })
+  let heldCount = 0
+  store.news.on('held', () => heldCount++)
+  store.news.setMaxListeners(0)
+  const parts = chunk(part('x')).repeat(1_000)
+  for (const opening of ['', requestText('OPTIONS', '/msgbus/foo')]) {
+    heldCount = 0
+    const connection = await connect(t, server)
+    connection.send(`${opening}${HEAD}${chunk('--b\r\n')}`)
+    for (let count = 0; count < 20; count++) connection.send(parts)
+    connection.send(LAST_CHUNK)
+    while (heldCount < 900) await new Promise(setImmediate)
+    t.equal((await ask(t, server, 'OPTIONS', '/msgbus/foo')).status, 204)
+    t.ok(heldCount < 5_000, `${heldCount} at once`)
+    let isOver = false
+    const answers = Promise.all([opening === '' ? null : connection.readAnswer(), connection.readAnswer()])
+    const over = answers.finally(() => {
+      isOver = true
+    })
+    while (!isOver) {
+      store.news.emit('release')
+      await new Promise(setImmediate)
+    }
+    await over
+    t.equal(heldCount, 20_000)
+  }
 })
 
 await t.test('a part that cannot be kept is said in the end', async t => {

@@ -22,6 +22,10 @@ export interface PartPublisherOptions {
   onPublished(message: Message): void
 }
 
+// Parts that are published and not kept yet, with what each costs besides its body.
+const MAX_WAITING_BYTES = 1024 * 1024
+const PROMISE_BYTES = 1024
+
 const LOCATION_PREFIX = '/msgbus/'
 
 // As Node's parser has it for request targets. Header lines are read as one character per byte: UTF-8 that is not
@@ -61,10 +65,18 @@ export class PartPublisher implements StreamConsumer {
     else this.#dueSinceMs ??= performance.now()
   }
 
-  held(): Progress | null {
-    return this.#dueSinceMs === null
-      ? null
-      : { startedMs: this.#dueSinceMs, byteCount: this.#parser.bufferedByteCount }
+  get heldByteCount(): number {
+    return this.#parser.bufferedByteCount
+  }
+
+  progress(): Progress | null {
+    if (this.#dueSinceMs === null || this.#waiting.isMuch) return null
+    return { startedMs: this.#dueSinceMs, byteCount: this.heldByteCount }
+  }
+
+  /** A publisher is no faster than what keeps its messages. */
+  ready(): Promise<void> | null {
+    return this.#waiting.isMuch ? this.#waiting.all() : null
   }
 
   /**
@@ -93,7 +105,7 @@ export class PartPublisher implements StreamConsumer {
     }
     const channel = this.#channel ?? this.#channelOf(headers.get('content-location'))
     const kept = this.#options.publish(channel, headers.get('content-type') ?? '', body)
-    if (kept instanceof Promise) this.#waiting.add(kept.then(this.#note))
+    if (kept instanceof Promise) this.#waiting.add(kept.then(this.#note), body.length)
     else this.#note(kept)
   }
 
@@ -128,15 +140,25 @@ export function countHeaders(count: number, last: Message | undefined): readonly
 /** Promises whose first failure is to be thrown by whoever looks next, and by nobody else. */
 class Waiting {
   readonly #promises = new Set<Promise<void>>()
+  #byteCount = 0
   #fault: { readonly error: unknown } | null = null
 
-  add(promise: Promise<void>): void {
+  /** @param byteCount What it keeps in memory. */
+  add(promise: Promise<void>, byteCount: number): void {
+    this.#byteCount += byteCount + PROMISE_BYTES
     const settled = promise
       .catch((error: unknown) => {
         this.#fault ??= { error }
       })
-      .finally(() => this.#promises.delete(settled))
+      .finally(() => {
+        this.#promises.delete(settled)
+        this.#byteCount -= byteCount + PROMISE_BYTES
+      })
     this.#promises.add(settled)
+  }
+
+  get isMuch(): boolean {
+    return this.#byteCount > MAX_WAITING_BYTES
   }
 
   check(): void {

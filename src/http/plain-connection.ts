@@ -7,8 +7,8 @@ import { MsgbusError } from '../errors.ts'
 import type { Draft, Message } from '../message.ts'
 import { type DateLine, endingText, openingText, refusalText } from './answer-text.ts'
 import type { Hold } from './intake.ts'
-import { MAX_PLAIN_BODY_BYTES, PlainBody } from './plain-body.ts'
 import type { PlainHead } from './plain-head.ts'
+import { PlainRest, type Taken, type WholeRequest } from './plain-rest.ts'
 import { type Head, type PlainPublisher, type PlainRoute, PlainRuns, type StreamRoute } from './plain-runs.ts'
 import type { StreamConsumer } from './plain-stream.ts'
 
@@ -31,7 +31,6 @@ export interface PlainConnectionOptions {
 
 // How long the rest of a request is waited for: HTTP has the deadlines for what comes slowly.
 const MAX_REST_MS = 1_000
-const NO_BYTES = Buffer.alloc(0)
 
 const ACCEPTED = `${openingText(204)}Msgbus-Id: `
 const CLOSING = endingText(null)
@@ -42,10 +41,7 @@ export class PlainConnection {
   readonly #date: DateLine
   readonly #ending: string
   readonly #runs: PlainRuns
-  // What has come of a request: of its head, or, once that is whole, of its body.
-  #rest: Buffer = NO_BYTES
-  #body: PlainBody | null = null
-  #bodySinceMs = 0
+  readonly #rest: PlainRest
   /** True while a message is being kept. */
   #isBusy = false
   #isClosing = false
@@ -59,6 +55,7 @@ export class PlainConnection {
     this.#date = date
     this.#ending = endingText(options.keepAliveMs)
     this.#runs = new PlainRuns(head => options.resolve(head, socket))
+    this.#rest = new PlainRest(options.hold)
     socket.setTimeout(options.keepAliveMs)
     socket.on('data', this.#onData)
     socket.on('end', this.#onEnd)
@@ -72,22 +69,16 @@ export class PlainConnection {
   /** Ends it behind the answers that it waits for and the body that has begun, at once if there is neither. */
   close(): void {
     this.#isClosing = true
-    if (!this.#isBusy && this.#body === null) this.#end('')
+    if (!this.#isBusy && this.#rest.bodySinceMs === null) this.#end('')
   }
 
   readonly #onData = (bytes: Buffer): void => {
-    if (this.#body !== null) {
-      this.#fill(this.#body, bytes)
-      return
+    if (this.#rest.isEmpty) this.#serve(bytes)
+    else if (this.#rest.bodySinceMs !== null) this.#fill(bytes)
+    else {
+      this.#socket.setTimeout(this.#options.keepAliveMs)
+      this.#serve(Buffer.concat([this.#rest.takeBack(), bytes]))
     }
-    if (this.#rest.length === 0) {
-      this.#serve(bytes)
-      return
-    }
-    const all = Buffer.concat([this.#rest, bytes])
-    this.#rest = NO_BYTES
-    this.#socket.setTimeout(this.#options.keepAliveMs)
-    this.#serve(all)
   }
 
   readonly #onEnd = (): void => {
@@ -98,19 +89,19 @@ export class PlainConnection {
   readonly #onTimeout = (): void => {
     if (this.#isBusy) return
     // To a client that takes no answers nothing can be said.
-    if (!this.#isUnfinished || this.#socket.writableNeedDrain) this.#socket.destroy()
-    else this.#handOver(this.#takeBack())
+    if (this.#rest.isEmpty || this.#socket.writableNeedDrain) this.#socket.destroy()
+    else this.#handOver(this.#rest.takeBack())
   }
 
   readonly #onDrain = (): void => {
     if (this.#isBusy) return
-    const rest = this.#takeBack()
+    const rest = this.#rest.takeBack()
     this.#socket.resume()
     this.#serve(rest, true)
   }
 
   readonly #onClose = (): void => {
-    if (this.#body !== null) this.#options.onRefused(incomplete(), this.#socket)
+    if (this.#rest.bodySinceMs !== null) this.#options.onRefused(incomplete(), this.#socket)
     this.#leave()
   }
 
@@ -157,35 +148,31 @@ export class PlainConnection {
   }
 
   #begin(head: Head, rest: Buffer): void {
-    if (head.bodyByteCount > MAX_PLAIN_BODY_BYTES) {
+    if (!this.#rest.beginBody(head)) {
       this.#handOver(rest)
       return
     }
-    this.#body = new PlainBody(head, this.#options.hold())
-    this.#bodySinceMs = performance.now()
     this.#setRestTimeout()
-    this.#fill(this.#body, rest, head.bytes.length)
+    this.#fill(rest, head.bytes.length)
   }
 
-  #fill(body: PlainBody, bytes: Buffer, from = 0): void {
-    let end: number
+  #fill(bytes: Buffer, from = 0): void {
+    const sinceMs = this.#rest.bodySinceMs ?? 0
+    let taken: Taken
     try {
-      end = body.take(bytes, from)
+      taken = this.#rest.takeBody(bytes, from)
     } catch {
       // HTTP finds no room either, and says so.
-      this.#handOver(Buffer.concat([this.#takeBack(), bytes.subarray(from)]))
+      this.#handOver(Buffer.concat([this.#rest.takeBack(), bytes.subarray(from)]))
       return
     }
-    const { draft } = body
-    if (draft !== null) this.#finish(body, draft, bytes.subarray(end))
-    else if (performance.now() - this.#bodySinceMs > MAX_REST_MS) this.#handOver(this.#takeBack())
+    if (taken.whole !== null) this.#finish(taken.whole, bytes.subarray(taken.end))
+    else if (performance.now() - sinceMs > MAX_REST_MS) this.#handOver(this.#rest.takeBack())
   }
 
-  #finish(body: PlainBody, draft: Draft, rest: Buffer): void {
-    this.#dropBody()
+  #finish({ publisher, draft, bytes }: WholeRequest, rest: Buffer): void {
     this.#socket.setTimeout(this.#options.keepAliveMs)
-    const request = (): Buffer => Buffer.concat([body.request, rest])
-    if (!this.#carryOut(body.head.route.publisher, [draft], rest, request)) return
+    if (!this.#carryOut(publisher, [draft], rest, () => Buffer.concat([bytes(), rest]))) return
     if (this.#isClosing) this.#end('')
     else this.#serve(rest, true)
   }
@@ -245,8 +232,7 @@ export class PlainConnection {
       this.#handOver(rest)
       return
     }
-    // Not the 64 KiB that it came with.
-    this.#rest = Buffer.from(rest)
+    this.#rest.beginHead(rest)
     this.#setRestTimeout()
   }
 
@@ -255,29 +241,11 @@ export class PlainConnection {
     if (!this.#socket.writableNeedDrain) this.#socket.setTimeout(MAX_REST_MS)
   }
 
-  get #isUnfinished(): boolean {
-    return this.#rest.length > 0 || this.#body !== null
-  }
-
-  /** Returns what has come of an unfinished request, which is forgotten here. */
-  #takeBack(): Buffer {
-    const bytes = this.#body?.request ?? this.#rest
-    this.#rest = NO_BYTES
-    this.#dropBody()
-    return bytes
-  }
-
-  #dropBody(): void {
-    this.#body?.end()
-    this.#body = null
-  }
-
   // Nothing is read any more: behind the last answer nothing is carried out.
   #end(text: string): void {
     const socket = this.#socket
     if (socket.writableEnded) return
-    this.#rest = NO_BYTES
-    this.#dropBody()
+    this.#rest.clear()
     socket.setTimeout(this.#options.keepAliveMs)
     socket.pause()
     socket.end(text)
@@ -287,7 +255,7 @@ export class PlainConnection {
 
   #endIfDone(): void {
     if (!this.#isEnded || this.#isBusy) return
-    if (!this.#isUnfinished) {
+    if (this.#rest.isEmpty) {
       this.#end('')
       return
     }
@@ -305,7 +273,7 @@ export class PlainConnection {
     }
     // HTTP has no deadline for the answers before its own.
     if (socket.writableNeedDrain) {
-      this.#rest = rest
+      this.#rest.beginHead(rest)
       return
     }
     this.#leave()
@@ -317,7 +285,7 @@ export class PlainConnection {
 
   #leave(): void {
     const socket = this.#socket
-    this.#dropBody()
+    this.#rest.clear()
     socket.off('data', this.#onData)
     socket.off('end', this.#onEnd)
     socket.off('timeout', this.#onTimeout)

@@ -176,7 +176,7 @@ if (values.write) {
   writeFileSync(DOC, `${before}${MARKS[0]}\n\n${machine}\n\n${tables}\n${MARKS[1]}${after}`)
   writeFileSync(
     'doc/benchmarks.json',
-    `${JSON.stringify({ machine, groups: groups.map(({ workload, rows }) => ({ key: workload.key, title: workload.title, rows })) }, null, 1)}\n`,
+    `${JSON.stringify({ machine, groups: groups.map(({ workload, rows }) => ({ key: workload.key, title: workload.title, rows })) }, null, 2)}\n`,
   )
   writeFileSync(
     'doc/benchmarks.svg',

@@ -1,12 +1,13 @@
 // Publishes that are read without Node's HTTP server. Whatever arrives, and however it is cut, what is published and what is answered
 // must be the same as through HTTP, to which a connection comes that begins with another request.
 
-import { EventEmitter, once } from 'node:events'
+import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { Bus } from '../../src/bus/bus.ts'
 import { MsgbusError } from '../../src/errors.ts'
 import type { Draft, Message } from '../../src/message.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
+import { HeldStore } from '../store/held-store.ts'
 import { LaterStore } from '../store/later-store.ts'
 import {
   ask,
@@ -268,16 +269,6 @@ await t.test(
     }
   },
 )
-
-class HeldStore extends LaterStore {
-  readonly news = new EventEmitter()
-
-  override async append(drafts: readonly Draft[]): Promise<readonly Message[]> {
-    this.news.emit('held')
-    await once(this.news, 'release')
-    return super.append(drafts)
-  }
-}
 
 await t.test('a server that stops answers what it has begun, and closes the rest at once', async t => {
   const store = new HeldStore(new MemoryStore())

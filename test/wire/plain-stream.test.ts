@@ -1,16 +1,15 @@
 // Streams of parts that are read without Node's HTTP server: what is theirs alone. That they are answered as others are is with
 // the plain publishes, and what parts mean with the native protocol.
 
-import { EventEmitter, once } from 'node:events'
+import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { queryObjects } from 'node:v8'
 import t, { type Test } from 'tap'
 import { Bus } from '../../src/bus/bus.ts'
 import { MsgbusError } from '../../src/errors.ts'
 import { PlainStream } from '../../src/http/plain-stream.ts'
-import type { Draft, Message } from '../../src/message.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
-import { LaterStore } from '../store/later-store.ts'
+import { HeldStore } from '../store/held-store.ts'
 import {
   ask,
   certificate,
@@ -131,18 +130,6 @@ await t.test('unfinished parts of all streams together are bounded', async t => 
   const answers = await Promise.race([first.readToEnd(), second.readToEnd()])
   t.match(answers, /^HTTP\/1\.1 503 [^]*MSGBUS_BUSY: /)
 })
-
-class HeldStore extends LaterStore {
-  readonly news = new EventEmitter()
-  error: Error | null = null
-
-  override async append(drafts: readonly Draft[]): Promise<readonly Message[]> {
-    this.news.emit('held')
-    await once(this.news, 'release')
-    if (this.error !== null) throw this.error
-    return super.append(drafts)
-  }
-}
 
 await t.test('a stream is answered when all of it is kept, also by a server that stops', async t => {
   const store = new HeldStore(new MemoryStore())

@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import { MAX_WAITING_REQUESTS, Pipelines } from '../../src/http/pipelines.ts'
 import { createServer, type Server } from '../../src/server.ts'
 import { stillBus } from '../still-bus.ts'
-import { goodPost, type Place, RawConnection, request } from '../wire/raw.ts'
+import { goodPost, openServer, type Place, RawConnection, request } from '../wire/raw.ts'
 
 const COUNT = 3_000
 
@@ -53,17 +53,14 @@ await t.test('a connection with too many requests waiting is not read until they
 })
 
 await t.test('so is one that comes to a listener of our own', async t => {
-  const server = createServer({ bus: stillBus() })
-  t.teardown(() => server.close(0))
-  const { host, port } = new URL(await server.listen())
-  const place = { host, port: Number(port) }
+  const place = await openServer(t)
   const client = new RawConnection(t, place.port).write(request(place, 'GET /msgbus/first?wait=5m'))
   client.write(goodPost(place, 'a', 'x').repeat(COUNT))
   client.write(request(place, 'GET /msgbus/a?poll', ['Connection: close']))
   const waiter = new RawConnection(t, place.port).write(request(place, 'GET /msgbus/?as=ndjson'))
   await waiter.matched('200 OK')
   t.notMatch(waiter.text, '"channel":"a"', 'nothing is carried out before its turn')
-  await server.bus.publish({ channel: 'first', type: 'text/plain', sender: null, body: Buffer.from('x') })
+  await place.server.bus.publish({ channel: 'first', type: 'text/plain', sender: null, body: Buffer.from('x') })
   const text = await client.closed()
   t.equal(text.split('HTTP/1.1 204 No Content').length - 1, COUNT, 'each is answered')
 })
@@ -79,10 +76,7 @@ await t.test('a connection that is not read for too long is closed', async t => 
 })
 
 await t.test('so is one that HTTP reads from its first byte on, if its client takes no answers', async t => {
-  const server = createServer({ bus: stillBus() })
-  t.teardown(() => server.close(0))
-  const { host, port } = new URL(await server.listen())
-  const place = { host, port: Number(port) }
+  const place = await openServer(t)
   const client = new RawConnection(t, place.port).write(request(place, 'OPTIONS /msgbus/a'))
   await client.matched('204')
   client.socket.pause()

@@ -66,9 +66,10 @@ export class Dispatcher {
    */
   plain(router: Router, head: PlainHead, socket: Socket): PlainRoute | null {
     const { gate, connections } = this.#options
+    const { localAddress = '', remoteAddress = '' } = socket
     if (connections.isSurplus(socket)) return null
     try {
-      return gate.admitsPlain(head.host, socket.localAddress ?? '') ? router.plain(head) : null
+      return gate.admitsPlain(head.host, localAddress) ? router.plain(head, remoteAddress) : null
     } catch {
       // The same is found again there, and said.
       return null

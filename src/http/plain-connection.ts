@@ -9,7 +9,7 @@ import { type DateLine, endingText, openingText, refusalText } from './answer-te
 import type { Hold } from './intake.ts'
 import type { PlainHead } from './plain-head.ts'
 import { PlainRest, type Taken, type WholeRequest } from './plain-rest.ts'
-import { type Head, type PlainPublisher, type PlainRoute, PlainRuns, type StreamRoute } from './plain-runs.ts'
+import { type Head, type PlainPublisher, type PlainRoute, PlainRuns } from './plain-runs.ts'
 import type { StreamConsumer } from './plain-stream.ts'
 
 export interface PlainConnectionOptions {
@@ -119,18 +119,13 @@ export class PlainConnection {
         this.#serve(rest, true)
         return
       case 'stream':
-        this.#openStream(next.route, rest.subarray(next.headByteCount))
+        this.#leave()
+        this.#options.openStream(this.#socket, rest.subarray(next.headByteCount), next.route.consumer)
         return
       case 'unfinished':
         if (next.head !== null) this.#begin(next.head, rest)
         else if (rest.length > 0) this.#wait(rest, isBehindOthers || end > 0)
     }
-  }
-
-  #openStream(route: StreamRoute, rest: Buffer): void {
-    const socket = this.#socket
-    this.#leave()
-    this.#options.openStream(socket, rest, route.open(socket))
   }
 
   /** @returns True if what comes behind is to be served now, and not later or by others. */
@@ -219,10 +214,6 @@ export class PlainConnection {
     for (const message of messages) {
       answers += `${ACCEPTED}${message.id}\r\n${dateLine}${message === last ? CLOSING : this.#ending}`
     }
-    this.#write(answers)
-  }
-
-  #write(answers: string): void {
     // A client that takes no answers is not read either.
     if (answers !== '' && !this.#socket.write(answers, 'latin1')) this.#socket.pause()
   }

@@ -29,7 +29,7 @@ export interface MessageRoute {
 /** What is to be done with a request whose body is a stream of messages. */
 export interface StreamRoute {
   readonly kind: 'stream'
-  readonly open: (socket: Socket) => StreamConsumer
+  readonly consumer: StreamConsumer
 }
 
 export type PlainRoute = MessageRoute | StreamRoute

@@ -17,9 +17,10 @@ export interface Mount {
   /**
    * Finds what is to be done with plain publishes of this head; null for one that has to come as an exchange.
    * @param rest As for `handle`.
+   * @param peer Address of whoever sends it.
    * @throws {MsgbusError} for whatever an exchange would be refused for.
    */
-  plain?(head: PlainHead, rest: string): PlainRoute | null
+  plain?(head: PlainHead, rest: string, peer: string): PlainRoute | null
 }
 
 /** Whatever says itself that it is its own. */
@@ -75,9 +76,9 @@ export class Router {
   }
 
   /** Finds where plain publishes go, see {@link Mount.plain}. */
-  plain(head: PlainHead): PlainRoute | null {
+  plain(head: PlainHead, peer: string): PlainRoute | null {
     const mount = this.#mountOf(head.path)
-    return mount?.plain?.(head, head.path.slice(mount.prefix.length)) ?? null
+    return mount?.plain?.(head, head.path.slice(mount.prefix.length), peer) ?? null
   }
 
   #mountOf(path: string): Mount | undefined {

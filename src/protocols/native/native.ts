@@ -12,7 +12,7 @@ export function createNative(options: NativeOptions): Protocol {
   const publisher = new Publisher(options)
   const subscriber = new Subscriber(options)
   return {
-    plain: (head, rest) => publisher.plain(head, rest),
+    plain: (head, rest, peer) => publisher.plain(head, rest, peer),
     handle: async (exchange, rest) => {
       switch (exchange.method) {
         case 'GET':

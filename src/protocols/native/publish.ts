@@ -55,8 +55,8 @@ export class Publisher {
    * Finds what is to be done with plain publishes of this head; null for what may be several messages or too large.
    * @throws {MsgbusError} as `publish`.
    */
-  plain({ type, bodyByteCount }: PlainHead, rest: string): PlainRoute | null {
-    if (bodyByteCount === null) return this.#plainStream(type, rest)
+  plain({ type, bodyByteCount }: PlainHead, rest: string, peer: string): PlainRoute | null {
+    if (bodyByteCount === null) return this.#plainStream(type, rest, peer)
     if (essenceOf(type).startsWith('multipart/') || bodyByteCount > this.#options.maxBodyBytes) return null
     const channel = decodePlainChannel(rest)
     this.#bus.check({ channel, type, sender: null, body: NO_BYTES })
@@ -68,14 +68,9 @@ export class Publisher {
     }
   }
 
-  #plainStream(type: string, rest: string): PlainRoute | null {
+  #plainStream(type: string, rest: string, peer: string): PlainRoute | null {
     if (!STREAM_TYPES.has(essenceOf(type))) return null
-    // Refused like any other, if that is all that there is to say.
-    this.#openParts(rest, type, NOBODY)
-    return {
-      kind: 'stream',
-      open: ({ remoteAddress = '' }) => this.#openParts(rest, type, { peer: remoteAddress, user: null }),
-    }
+    return { kind: 'stream', consumer: this.#openParts(rest, type, { peer, user: null }) }
   }
 
   #noted(messages: readonly Message[], peer: string): readonly Message[] {
@@ -134,7 +129,6 @@ export class Publisher {
 }
 
 const NO_BYTES = new Uint8Array(0)
-const NOBODY: PeerFields = { peer: '', user: null }
 const STREAM_TYPES: ReadonlySet<string> = new Set(['multipart/x-mixed-replace', 'multipart/mixed'])
 
 function essenceOf(type: string): string {

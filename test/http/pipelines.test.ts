@@ -60,7 +60,12 @@ await t.test('so is one that comes to a listener of our own', async t => {
   const waiter = new RawConnection(t, place.port).write(request(place, 'GET /msgbus/?as=ndjson'))
   await waiter.matched('200 OK')
   t.notMatch(waiter.text, '"channel":"a"', 'nothing is carried out before its turn')
-  await place.server.bus.publish({ channel: 'first', type: 'text/plain', sender: null, body: Buffer.from('x') })
+  await place.server.bus.publish({
+    channel: 'first',
+    type: 'text/plain',
+    sender: null,
+    body: Buffer.from('x'),
+  })
   const text = await client.closed()
   t.equal(text.split('HTTP/1.1 204 No Content').length - 1, COUNT, 'each is answered')
 })

@@ -166,7 +166,7 @@ export class Intake {
         // Every request closes, and to make an error costs as much as all the rest of taking in a small body.
         if (!this.#readings.has(reading)) return
         // Even a body that is complete will never be read.
-        finish(new MsgbusError('MSGBUS_BODY_INCOMPLETE', 'The body ended before it was complete'))
+        finish(bodyIncomplete())
       }
       const reading: Reading = { isEndless, progress, fail: finish }
       const unwatch = this.watch(reading)
@@ -246,6 +246,11 @@ function declaredLength({ req }: Exchange): number {
 
 function closed(): MsgbusError {
   return new MsgbusError('MSGBUS_CLOSED', 'The server is shutting down')
+}
+
+/** What is said of a body whose end did not come. */
+export function bodyIncomplete(): MsgbusError {
+  return new MsgbusError('MSGBUS_BODY_INCOMPLETE', 'The body ended before it was complete')
 }
 
 function tooLarge(maxBytes: number): MsgbusError {

@@ -152,7 +152,6 @@ export class PlainConnection {
   }
 
   #fill(bytes: Buffer, from = 0): void {
-    const sinceMs = this.#rest.bodySinceMs ?? 0
     let taken: Taken
     try {
       taken = this.#rest.takeBody(bytes, from)
@@ -162,7 +161,8 @@ export class PlainConnection {
       return
     }
     if (taken.whole !== null) this.#finish(taken.whole, bytes.subarray(taken.end))
-    else if (performance.now() - sinceMs > MAX_REST_MS) this.#handOver(this.#rest.takeBack())
+    else if (performance.now() - (this.#rest.bodySinceMs ?? 0) > MAX_REST_MS)
+      this.#handOver(this.#rest.takeBack())
   }
 
   #finish({ publisher, draft, bytes }: WholeRequest, rest: Buffer): void {

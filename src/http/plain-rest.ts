@@ -1,5 +1,5 @@
 // What has come of a plain publish that is not whole yet: the begin of its head, or its head and the begin of its body. Gives it back
-// as it came, so that HTTP can have the request after all. It has no clock and writes nothing.
+// as it came, so that HTTP can have the request after all. How long is waited for the rest is for others to say.
 
 import type { Draft } from '../message.ts'
 import { GatheredBytes } from './gathered-bytes.ts'

@@ -2,10 +2,9 @@
 // its connection without Node's HTTP server, and then gives the connection back. What the body means is its consumer's business.
 
 import type { Socket } from 'node:net'
-import { MsgbusError } from '../errors.ts'
 import { acceptedText, type DateLine, refusalText } from './answer-text.ts'
 import { ChunkedBody } from './chunked-body.ts'
-import type { BodyWatch, Consumer, Hold, Progress } from './intake.ts'
+import { bodyIncomplete, type BodyWatch, type Consumer, type Hold, type Progress } from './intake.ts'
 
 /** Takes a body in, and says in the end what became of it. */
 export interface StreamConsumer extends Consumer {
@@ -109,7 +108,7 @@ export class PlainStream {
   }
 
   readonly #onEnd = (): void => {
-    this.#fail(new MsgbusError('MSGBUS_BODY_INCOMPLETE', 'The body ended before it was complete'))
+    this.#fail(bodyIncomplete())
   }
 
   #finish(rest: Buffer): void {

@@ -2,6 +2,7 @@
 // in files of their own.
 
 import { MsgbusError } from '../../errors.ts'
+import { ALLOWED_METHODS } from '../../http/error-answer.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import type { Protocol } from '../protocol.ts'
 import type { NativeOptions } from './options.ts'
@@ -24,7 +25,7 @@ export function createNative(options: NativeOptions): Protocol {
         case 'PUT':
           return publisher.publish(exchange, rest)
         case 'OPTIONS':
-          exchange.answer(204, ['Allow', 'GET, HEAD, POST, PUT, OPTIONS'])
+          exchange.answer(204, ['Allow', ALLOWED_METHODS])
           return
         default:
           throw unsupported(exchange)

@@ -55,9 +55,17 @@ const LAYERS: readonly Layer[] = [
   // The one that every bus has unless it is given another.
   {
     name: 'memory store',
-    places: ['memory', 'history', 'channel-log', 'gone', 'queue', 'due-queue', 'sequence', 'retention'].map(
-      name => `src/store/${name}.ts`,
-    ),
+    places: [
+      'memory',
+      'history',
+      'channel-log',
+      'gone',
+      'queue',
+      'due-queue',
+      'sequence',
+      'retention',
+      'search',
+    ].map(name => `src/store/${name}.ts`),
     imports: ['base', 'store interface', 'memory store'],
     packages: [],
   },

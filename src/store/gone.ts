@@ -2,6 +2,7 @@
 // decide what is forgotten.
 
 import { later, type Moment } from '../cursor.ts'
+import { firstPlace } from './search.ts'
 
 /** A message that is not kept any more. */
 export interface Gone extends Moment {
@@ -72,14 +73,7 @@ export class GoneRow {
 
   /** How many there are from the first one on that is so. Takes for granted that all behind it are so too. */
   countFrom(isSo: (gone: Gone) => boolean): number {
-    let low = 0
-    let high = this.#length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (isSo(this.#at(middle))) high = middle
-      else low = middle + 1
-    }
-    return this.#length - low
+    return this.#length - firstPlace(0, this.#length, index => isSo(this.#at(index)))
   }
 
   #at(index: number): Gone {

@@ -1,5 +1,7 @@
 // First in, first out, with look-ups in between. An array with a moving start: constant time on average, no links.
 
+import { firstPlace } from './search.ts'
+
 export class Queue<Item> {
   #items: (Item | undefined)[] = []
   #start = 0
@@ -35,15 +37,10 @@ export class Queue<Item> {
    * is so are so too.
    */
   search(isSo: (item: Item) => boolean): number {
-    let low = 0
-    let high = this.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      const item = this.at(middle)
-      if (item !== undefined && isSo(item)) high = middle
-      else low = middle + 1
-    }
-    return low
+    return firstPlace(0, this.length, index => {
+      const item = this.at(index)
+      return item !== undefined && isSo(item)
+    })
   }
 
   /** Lets go of all items that are not so. */

@@ -2,6 +2,7 @@
 // once and leaves a hole; when holes are half of it, it is written anew without them. Constant time on average, or that of a
 // search by number. It decides nothing about what is to go.
 
+import { firstPlace } from './search.ts'
 import type { KeptMessage } from './store.ts'
 
 const MIN_HOLES = 32
@@ -51,14 +52,7 @@ export class Sequence<Kept extends KeptMessage> {
 
   /** The first place behind a number; `end` if there is none. */
   placeAfter(seq: number): number {
-    let low = this.#start
-    let high = this.end
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.seqAt(middle) > seq) high = middle
-      else low = middle + 1
-    }
-    return low
+    return firstPlace(this.#start, this.end, place => this.seqAt(place) > seq)
   }
 
   /**

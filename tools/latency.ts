@@ -24,11 +24,11 @@ export class Latency {
   })
   #maxUs = 0
 
-  /** Adds one time; what is longer than an hour counts as one. */
-  record(ns: number): void {
+  /** Adds a time, `count` times; what is longer than an hour counts as one. */
+  record(ns: number, count = 1): void {
     const us = Math.min(MAX_US, Math.max(1, Math.round(ns / NS_PER_US)))
     if (us > this.#maxUs) this.#maxUs = us
-    this.#histogram.recordValue(us)
+    this.#histogram.recordValueWithCount(us, count)
   }
 
   /** Null if nothing was recorded. */

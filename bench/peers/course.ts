@@ -4,18 +4,9 @@
 // message is found by how its body begins.
 
 import { Latency } from '../../tools/latency.ts'
-
-// `#` and 15 digits.
-export const NUMBER_BYTES = 16
+import { NUMBER_BYTES } from './stencil.ts'
 
 const NS_PER_MS = 1e6
-
-/** A body that says its number, filled up with dots. */
-export function numbered(number: number, byteCount: number): Buffer {
-  const body = Buffer.alloc(byteCount, '.')
-  body.write(`#${String(number).padStart(NUMBER_BYTES - 1, '0')}`)
-  return body
-}
 
 /** Adds up what all readers got. */
 export class Tally {
@@ -24,6 +15,13 @@ export class Tally {
   /** Messages out of order, twice, or with another byte. */
   faultCount = 0
   byteCount = 0
+
+  /** Counts messages that were all under way for so long. */
+  record(tookMs: number, count: number): void {
+    if (count === 0) return
+    this.deliveredCount += count
+    this.latency.record(tookMs * NS_PER_MS, count)
+  }
 
   reset(): void {
     this.latency = new Latency()
@@ -57,12 +55,17 @@ class Scanner {
   }
 }
 
+interface Mark {
+  readonly number: number
+  readonly end: number
+}
+
 /** One channel: what is sent to it, and what its readers have in common. */
 export class Course {
   readonly scanner: Scanner
   readonly sentMs: number[] = []
   /** Of each message of the common bytes: its number, and where its body ends. */
-  readonly marks: { readonly number: number; readonly end: number }[] = []
+  readonly marks: Mark[] = []
   #bytes = Buffer.allocUnsafe(64 * 1024)
   #length = 0
   #scanned = 0
@@ -73,9 +76,17 @@ export class Course {
     this.#tally = tally
   }
 
-  /** Says that the next message goes out now. */
-  sends(): number {
-    return this.sentMs.push(performance.now()) - 1
+  /**
+   * Says that the next message goes out.
+   * @param nowMs The same for all that go out at once.
+   */
+  sends(nowMs: number): number {
+    return this.sentMs.push(nowMs) - 1
+  }
+
+  /** Number of the message that was sent last, -1 before any. */
+  get lastNumber(): number {
+    return this.sentMs.length - 1
   }
 
   get bytes(): Buffer {
@@ -109,7 +120,6 @@ export class Reader {
   #own: Buffer | null = null
   /** Number of the last message it has, -1 before any. */
   lastNumber = -1
-  receivedCount = 0
   onMessage: (() => void) | null = null
 
   constructor(course: Course, tally: Tally) {
@@ -136,10 +146,9 @@ export class Reader {
     if (shared < taken.length) this.#course.extend(taken.subarray(shared))
     this.#offset += taken.length
     const { marks } = this.#course
-    for (let mark = marks[this.#markAt]; mark !== undefined && mark.end <= this.#offset;) {
-      this.#note(mark.number)
-      mark = marks[++this.#markAt]
-    }
+    const first = this.#markAt
+    while ((marks[this.#markAt]?.end ?? Infinity) <= this.#offset) this.#markAt++
+    this.#note(marks.slice(first, this.#markAt))
   }
 
   // From its last whole message on.
@@ -151,21 +160,37 @@ export class Reader {
 
   #takeOwn(bytes: Buffer): void {
     const all = Buffer.concat([this.#own ?? Buffer.alloc(0), bytes])
-    let end = 0
+    const marks: Mark[] = []
+    let last: Mark = { number: this.lastNumber, end: 0 }
     for (let found = this.#course.scanner.next(all, 0); found !== null;) {
-      if (found.isFaulty || found.number <= this.lastNumber) this.#tally.faultCount++
-      this.#note(found.number)
-      end = found.end
-      found = this.#course.scanner.next(all, end)
+      if (found.isFaulty || found.number <= last.number) this.#tally.faultCount++
+      marks.push(found)
+      last = found
+      found = this.#course.scanner.next(all, last.end)
     }
-    this.#own = all.subarray(end)
+    this.#own = all.subarray(last.end)
+    this.#note(marks)
   }
 
-  #note(number: number): void {
-    this.lastNumber = number
-    this.receivedCount++
-    this.#tally.deliveredCount++
-    this.#tally.latency.record((performance.now() - (this.#course.sentMs[number] ?? NaN)) * NS_PER_MS)
+  // Those that were sent at once and came at once are one entry: in a flood, most of what the load does would be to write times
+  // down.
+  #note(marks: readonly Mark[]): void {
+    const last = marks.at(-1)
+    if (last === undefined) return
+    const nowMs = performance.now()
+    let sentMs = NaN
+    let count = 0
+    for (const { number } of marks) {
+      const ms = this.#course.sentMs[number] ?? NaN
+      if (ms !== sentMs) {
+        this.#tally.record(nowMs - sentMs, count)
+        sentMs = ms
+        count = 0
+      }
+      count++
+    }
+    this.#tally.record(nowMs - sentMs, count)
+    this.lastNumber = last.number
     this.onMessage?.()
   }
 }

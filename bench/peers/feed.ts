@@ -3,8 +3,9 @@
 
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Course, numbered, type Reader } from './course.ts'
+import { type Course, type Reader } from './course.ts'
 import { openSocket, type Target } from './crowd.ts'
+import { blankBody, Stencil } from './stencil.ts'
 
 // What of an acknowledgement may still be missing.
 const MAX_ACKNOWLEDGEMENT_BYTES = 64
@@ -18,7 +19,9 @@ export interface Channel {
 export class Feed {
   readonly #socket: Socket
   readonly #target: Target
-  readonly #bodyBytes: number
+  readonly #blankBody: Buffer
+  // Of requests, by channel.
+  readonly #stencils = new Map<string, Stencil>()
   #sentCount = 0
   #answerCount = 0
   #rest = ''
@@ -27,7 +30,7 @@ export class Feed {
   private constructor(socket: Socket, target: Target, bodyBytes: number) {
     this.#socket = socket
     this.#target = target
-    this.#bodyBytes = bodyBytes
+    this.#blankBody = blankBody(bodyBytes)
     socket.on('data', (bytes: Buffer) => {
       this.#take(bytes.toString('latin1'))
     })
@@ -61,8 +64,10 @@ export class Feed {
     witness.onMessage = () => this.#onAnswer?.()
     const deadlineMs = performance.now() + forMs
     for (let left = maxCount; left > 0 && performance.now() < deadlineMs; left--) {
-      const number = this.#send(channel)
-      await this.#until(() => this.#answerCount >= this.#sentCount && witness.lastNumber >= number)
+      this.#socket.write(this.#request(channel))
+      await this.#until(
+        () => this.#answerCount >= this.#sentCount && witness.lastNumber >= channel.course.lastNumber,
+      )
     }
     witness.onMessage = null
   }
@@ -71,9 +76,10 @@ export class Feed {
   async flood(next: () => Channel, window: number, forMs: number): Promise<void> {
     const deadlineMs = performance.now() + forMs
     while (performance.now() < deadlineMs) {
-      this.#socket.cork()
-      while (this.#sentCount - this.#answerCount < window) this.#send(next())
-      this.#socket.uncork()
+      const requests: Buffer[] = []
+      const nowMs = performance.now()
+      while (this.#sentCount - this.#answerCount < window) requests.push(this.#request(next(), nowMs))
+      this.#socket.write(Buffer.concat(requests))
       await this.#until(() => this.#sentCount - this.#answerCount < window)
     }
     await this.#until(() => this.#answerCount >= this.#sentCount)
@@ -84,7 +90,7 @@ export class Feed {
     const startMs = performance.now()
     for (let number = 0; (number * 1000) / perSecond < forMs; number++) {
       await sleep(Math.max(0, startMs + (number * 1000) / perSecond - performance.now()))
-      this.#send(channel)
+      this.#socket.write(this.#request(channel))
     }
     await this.#until(() => this.#answerCount >= this.#sentCount)
   }
@@ -94,16 +100,18 @@ export class Feed {
     const { stream } = this.#target.wire
     if (stream === null) throw new TypeError('Cannot stream: this server takes one message at a time')
     witness.onMessage = () => this.#onAnswer?.()
+    const stencil = new Stencil(stream.part(this.#blankBody))
     this.#socket.write(stream.begin(channel.name))
     const deadlineMs = performance.now() + forMs
     while (performance.now() < deadlineMs) {
-      this.#socket.cork()
+      const parts: Buffer[] = []
+      const nowMs = performance.now()
       let number = witness.lastNumber
       while (number - witness.lastNumber < window) {
-        number = channel.course.sends()
-        this.#socket.write(stream.part(numbered(number, this.#bodyBytes)))
+        number = channel.course.sends(nowMs)
+        parts.push(stencil.numbered(number))
       }
-      this.#socket.uncork()
+      this.#socket.write(Buffer.concat(parts))
       await this.#until(() => number - witness.lastNumber < window / 2)
     }
     this.#sentCount++
@@ -112,11 +120,12 @@ export class Feed {
     witness.onMessage = null
   }
 
-  #send({ name, course }: Channel): number {
-    const number = course.sends()
+  // Counts the next message as sent.
+  #request({ name, course }: Channel, nowMs = performance.now()): Buffer {
     this.#sentCount++
-    this.#socket.write(this.#target.wire.publish(name, numbered(number, this.#bodyBytes)))
-    return number
+    const stencil = this.#stencils.get(name) ?? new Stencil(this.#target.wire.publish(name, this.#blankBody))
+    this.#stencils.set(name, stencil)
+    return stencil.numbered(course.sends(nowMs))
   }
 
   async #until(isTrue: () => boolean): Promise<void> {

@@ -5,11 +5,12 @@
 
 import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
-import { Course, Tally } from './peers/course.ts'
+import { Course } from './peers/course.ts'
 import { Crowd } from './peers/crowd.ts'
 import { type Channel, Feed } from './peers/feed.ts'
 import { msgbus } from './peers/msgbus.ts'
 import { median } from './peers/report.ts'
+import { Tally } from './peers/tally.ts'
 import type { ServerProcess } from './process.ts'
 
 const BODY_BYTES = 100

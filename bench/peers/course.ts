@@ -1,34 +1,20 @@
-// What the readers of one channel get, and whether it is right. The bytes of the first reader to get them are taken apart and
-// kept; all others are compared with them, which is cheap enough for millions of deliveries. A reader whose bytes differ,
-// because something was lost on its way, is taken apart by itself from there on. It knows nothing of the server's protocol: a
-// message is found by how its body begins.
+// What is sent to one channel, and what its readers have in common: the bytes that the first of them got, with the messages in them.
+// It keeps what some reader has still to take, and knows nothing of the server's protocol: a message is found by how its body
+// begins.
 
-import { Latency } from '../../tools/latency.ts'
 import { NUMBER_BYTES } from './stencil.ts'
+import type { Tally } from './tally.ts'
 
-const NS_PER_MS = 1e6
+/** A message: its number, and where its body ends. */
+export interface Mark {
+  readonly number: number
+  readonly end: number
+}
 
-/** Adds up what all readers got. */
-export class Tally {
-  latency = new Latency()
-  deliveredCount = 0
-  /** Messages out of order, twice, or with another byte. */
-  faultCount = 0
-  byteCount = 0
-
-  /** Counts messages that were all under way for so long. */
-  record(tookMs: number, count: number): void {
-    if (count === 0) return
-    this.deliveredCount += count
-    this.latency.record(tookMs * NS_PER_MS, count)
-  }
-
-  reset(): void {
-    this.latency = new Latency()
-    this.deliveredCount = 0
-    this.faultCount = 0
-    this.byteCount = 0
-  }
+/** How far a reader has come: bytes, and messages whose bodies are whole. */
+export interface Place {
+  offset: number
+  markCount: number
 }
 
 /** Finds messages in bytes. */
@@ -55,20 +41,17 @@ class Scanner {
   }
 }
 
-interface Mark {
-  readonly number: number
-  readonly end: number
-}
-
-/** One channel: what is sent to it, and what its readers have in common. */
 export class Course {
   readonly scanner: Scanner
   readonly sentMs: number[] = []
-  /** Of each message of the common bytes: its number, and where its body ends. */
-  readonly marks: Mark[] = []
+  readonly #places = new Set<Place>()
   #bytes = Buffer.allocUnsafe(64 * 1024)
   #length = 0
   #scanned = 0
+  // Offset of the first byte that is kept.
+  #base = 0
+  #marks: Mark[] = []
+  #forgottenCount = 0
   readonly #tally: Tally
 
   constructor(bodyBytes: number, tally: Tally) {
@@ -89,108 +72,73 @@ export class Course {
     return this.sentMs.length - 1
   }
 
-  get bytes(): Buffer {
-    return this.#bytes.subarray(0, this.#length)
+  /** Begins with the first byte, which has to be there. */
+  join(): Place {
+    if (this.#base > 0) throw new RangeError('Cannot join: its first bytes are forgotten')
+    const place = { offset: 0, markCount: 0 }
+    this.#places.add(place)
+    return place
+  }
+
+  leave(place: Place): void {
+    this.#places.delete(place)
+  }
+
+  /** The bytes from an offset on. */
+  bytesFrom(offset: number): Buffer {
+    return this.#bytes.subarray(offset - this.#base, this.#length)
+  }
+
+  /** Where the last whole message before a place ends. */
+  lastEnd({ markCount }: Place): number {
+    return this.#marks[markCount - 1 - this.#forgottenCount]?.end ?? 0
+  }
+
+  /** The messages that are whole with so many bytes more. Moves the place behind them. */
+  advance(place: Place, byteCount: number): Mark[] {
+    place.offset += byteCount
+    const first = place.markCount - this.#forgottenCount
+    let end = first
+    while ((this.#marks[end]?.end ?? Infinity) <= place.offset) end++
+    place.markCount += end - first
+    return this.#marks.slice(first, end)
   }
 
   extend(bytes: Buffer): void {
-    const length = this.#length + bytes.length
-    if (length > this.#bytes.length) {
-      const grown = Buffer.allocUnsafe(Math.max(length, this.#bytes.length * 2))
-      this.#bytes.copy(grown, 0, 0, this.#length)
-      this.#bytes = grown
-    }
+    if (this.#length + bytes.length > this.#bytes.length) this.#makeRoom(bytes.length)
     bytes.copy(this.#bytes, this.#length)
-    this.#length = length
-    for (let found = this.scanner.next(this.bytes, this.#scanned); found !== null;) {
-      if (found.isFaulty || found.number <= (this.marks.at(-1)?.number ?? -1)) this.#tally.faultCount++
-      this.marks.push(found)
+    this.#length += bytes.length
+    const all = this.bytesFrom(this.#base)
+    for (let found = this.scanner.next(all, this.#scanned); found !== null;) {
+      if (found.isFaulty || found.number <= (this.#marks.at(-1)?.number ?? -1)) this.#tally.faultCount++
+      this.#marks.push({ number: found.number, end: this.#base + found.end })
       this.#scanned = found.end
-      found = this.scanner.next(this.bytes, this.#scanned)
+      found = this.scanner.next(all, this.#scanned)
     }
   }
-}
 
-/** One reader of a course. */
-export class Reader {
-  readonly #course: Course
-  readonly #tally: Tally
-  #offset = 0
-  #markAt = 0
-  #own: Buffer | null = null
-  /** Number of the last message it has, -1 before any. */
-  lastNumber = -1
-  onMessage: (() => void) | null = null
-
-  constructor(course: Course, tally: Tally) {
-    this.#course = course
-    this.#tally = tally
+  #makeRoom(byteCount: number): void {
+    this.#forget()
+    const capacity = (this.#length + byteCount) * 2
+    if (capacity <= this.#bytes.length) return
+    const grown = Buffer.allocUnsafe(capacity)
+    this.#bytes.copy(grown, 0, 0, this.#length)
+    this.#bytes = grown
   }
 
-  /** Takes what arrived; what comes before the first message of all is left out, as it may differ from reader to reader. */
-  take(bytes: Buffer): void {
-    this.#tally.byteCount += bytes.length
-    if (this.#own !== null) {
-      this.#takeOwn(bytes)
-      return
-    }
-    const start = this.#offset === 0 ? bytes.indexOf('#') : 0
-    if (start < 0) return
-    const taken = start === 0 ? bytes : bytes.subarray(start)
-    const known = this.#course.bytes
-    const shared = Math.min(taken.length, known.length - this.#offset)
-    if (known.compare(taken, 0, shared, this.#offset, this.#offset + shared) !== 0) {
-      this.#part(taken)
-      return
-    }
-    if (shared < taken.length) this.#course.extend(taken.subarray(shared))
-    this.#offset += taken.length
-    const { marks } = this.#course
-    const first = this.#markAt
-    while ((marks[this.#markAt]?.end ?? Infinity) <= this.#offset) this.#markAt++
-    this.#note(marks.slice(first, this.#markAt))
-  }
-
-  // From its last whole message on.
-  #part(taken: Buffer): void {
-    const start = this.#course.marks[this.#markAt - 1]?.end ?? 0
-    this.#own = Buffer.from(this.#course.bytes.subarray(start, this.#offset))
-    this.#takeOwn(taken)
-  }
-
-  #takeOwn(bytes: Buffer): void {
-    const all = Buffer.concat([this.#own ?? Buffer.alloc(0), bytes])
-    const marks: Mark[] = []
-    let last: Mark = { number: this.lastNumber, end: 0 }
-    for (let found = this.#course.scanner.next(all, 0); found !== null;) {
-      if (found.isFaulty || found.number <= last.number) this.#tally.faultCount++
-      marks.push(found)
-      last = found
-      found = this.#course.scanner.next(all, last.end)
-    }
-    this.#own = all.subarray(last.end)
-    this.#note(marks)
-  }
-
-  // Those that were sent at once and came at once are one entry: in a flood, most of what the load does would be to write times
-  // down.
-  #note(marks: readonly Mark[]): void {
-    const last = marks.at(-1)
+  // The last message of the slowest reader stays: if it parts from the others, it goes on behind that.
+  #forget(): void {
+    let markCount = Infinity
+    for (const place of this.#places) markCount = Math.min(markCount, place.markCount)
+    const count = markCount - 1 - this.#forgottenCount
+    const last = this.#marks[count]
     if (last === undefined) return
-    const nowMs = performance.now()
-    let sentMs = NaN
-    let count = 0
-    for (const { number } of marks) {
-      const ms = this.#course.sentMs[number] ?? NaN
-      if (ms !== sentMs) {
-        this.#tally.record(nowMs - sentMs, count)
-        sentMs = ms
-        count = 0
-      }
-      count++
-    }
-    this.#tally.record(nowMs - sentMs, count)
-    this.lastNumber = last.number
-    this.onMessage?.()
+    const cut = last.end - this.#base
+    this.#bytes.copyWithin(0, cut, this.#length)
+    this.#length -= cut
+    this.#scanned -= cut
+    this.#base = last.end
+    this.#marks = this.#marks.slice(count)
+    this.#forgottenCount += count
   }
 }

@@ -3,8 +3,9 @@
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { Wire } from './contender.ts'
-import type { Course, Tally } from './course.ts'
-import { Reader } from './course.ts'
+import type { Course } from './course.ts'
+import { Reader } from './reader.ts'
+import type { Tally } from './tally.ts'
 
 const READ_BUFFER_BYTES = 256 * 1024
 const OPENED_AT_ONCE = 100

@@ -3,8 +3,9 @@
 
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Course, type Reader } from './course.ts'
+import type { Course } from './course.ts'
 import { openSocket, type Target } from './crowd.ts'
+import type { Reader } from './reader.ts'
 import { blankBody, Stencil } from './stencil.ts'
 
 // What of an acknowledgement may still be missing.

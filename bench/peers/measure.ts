@@ -7,9 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { LatencySummary } from '../../tools/latency.ts'
 import type { ServerProcess } from '../process.ts'
 import type { Contender } from './contender.ts'
-import { Course, Tally } from './course.ts'
+import { Course } from './course.ts'
 import { Crowd, type Target } from './crowd.ts'
 import { Feed } from './feed.ts'
+import { Tally } from './tally.ts'
 import { channelsOf, nameOf, warmUp, type Workload } from './workload.ts'
 
 // What does not come for so long is lost.

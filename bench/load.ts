@@ -3,15 +3,10 @@
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { postRequest } from './peers/http-wire.ts'
+import { blankBody, Stencil } from './peers/stencil.ts'
 
 const READ_BUFFER_BYTES = 256 * 1024
-
-/** Sixteen bytes at the start of each benchmark body: `#` and a number. */
-function numbered(number: number, byteCount: number): Buffer {
-  const body = Buffer.alloc(byteCount, '.')
-  body.write(`#${String(number).padStart(15, '0')}`)
-  return body
-}
 
 export class Subscribers {
   readonly #sockets: Socket[] = []
@@ -140,14 +135,12 @@ export class Publisher {
   /** Publishes messages `first` to `last`, with at most `window` unanswered. */
   async publish(first: number, last: number, byteCount: number, window: number): Promise<void> {
     const start = this.#answerCount
+    const stencil = new Stencil(postRequest(this.#path, blankBody(byteCount)))
     for (let number = first; number <= last;) {
       const answered = this.#answerCount - start
-      let text = ''
-      while (number <= last && number - first - answered < window) {
-        const head = `POST ${this.#path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: ${byteCount}\r\n\r\n`
-        text += head + numbered(number++, byteCount).toString('latin1')
-      }
-      if (text !== '') this.#socket.write(text, 'latin1')
+      const requests: Buffer[] = []
+      while (number <= last && number - first - answered < window) requests.push(stencil.numbered(number++))
+      if (requests.length > 0) this.#socket.write(Buffer.concat(requests))
       await this.#answer()
     }
     while (this.#answerCount - start < last - first + 1) await this.#answer()

@@ -27,8 +27,23 @@ class Scanner {
     this.#filling = Buffer.alloc(bodyBytes - NUMBER_BYTES, '.')
   }
 
-  /** The first whole message at or behind `from`; `isFaulty` if its body is not what was sent. */
-  next(bytes: Buffer, from: number): { number: number; end: number; isFaulty: boolean } | null {
+  /**
+   * The whole messages at or behind `from`, and how many of them are not what was sent.
+   * @param lastNumber Of the message before: a number that is no greater is a fault.
+   */
+  scan(bytes: Buffer, from: number, lastNumber: number): { marks: Mark[]; faultCount: number } {
+    const marks: Mark[] = []
+    let faultCount = 0
+    let last: Mark = { number: lastNumber, end: from }
+    for (let found = this.#next(bytes, from); found !== null; found = this.#next(bytes, last.end)) {
+      if (found.isFaulty || found.number <= last.number) faultCount++
+      marks.push(found)
+      last = found
+    }
+    return { marks, faultCount }
+  }
+
+  #next(bytes: Buffer, from: number): (Mark & { isFaulty: boolean }) | null {
     for (let at = bytes.indexOf('#', from); at >= 0; at = bytes.indexOf('#', at + 1)) {
       const end = at + this.#bodyBytes
       if (end > bytes.length) return null
@@ -108,13 +123,11 @@ export class Course {
     if (this.#length + bytes.length > this.#bytes.length) this.#makeRoom(bytes.length)
     bytes.copy(this.#bytes, this.#length)
     this.#length += bytes.length
-    const all = this.bytesFrom(this.#base)
-    for (let found = this.scanner.next(all, this.#scanned); found !== null;) {
-      if (found.isFaulty || found.number <= (this.#marks.at(-1)?.number ?? -1)) this.#tally.faultCount++
-      this.#marks.push({ number: found.number, end: this.#base + found.end })
-      this.#scanned = found.end
-      found = this.scanner.next(all, this.#scanned)
-    }
+    const lastNumber = this.#marks.at(-1)?.number ?? -1
+    const { marks, faultCount } = this.scanner.scan(this.bytesFrom(this.#base), this.#scanned, lastNumber)
+    this.#tally.faultCount += faultCount
+    this.#scanned = marks.at(-1)?.end ?? this.#scanned
+    for (const { number, end } of marks) this.#marks.push({ number, end: this.#base + end })
   }
 
   #makeRoom(byteCount: number): void {

@@ -51,15 +51,9 @@ export class Reader {
 
   #takeOwn(bytes: Buffer): void {
     const all = Buffer.concat([this.#own ?? Buffer.alloc(0), bytes])
-    const marks: Mark[] = []
-    let last: Mark = { number: this.lastNumber, end: 0 }
-    for (let found = this.#course.scanner.next(all, 0); found !== null;) {
-      if (found.isFaulty || found.number <= last.number) this.#tally.faultCount++
-      marks.push(found)
-      last = found
-      found = this.#course.scanner.next(all, last.end)
-    }
-    this.#own = all.subarray(last.end)
+    const { marks, faultCount } = this.#course.scanner.scan(all, 0, this.lastNumber)
+    this.#tally.faultCount += faultCount
+    this.#own = all.subarray(marks.at(-1)?.end ?? 0)
     this.#note(marks)
   }
 

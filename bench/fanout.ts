@@ -8,6 +8,7 @@
 import { execFileSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Publisher, Subscribers } from './load.ts'
+import { median } from './peers/report.ts'
 import { type ServerProcess, startServer } from './process.ts'
 
 const SUBSCRIBERS = 1_000
@@ -71,10 +72,6 @@ async function measure(
   subscribers.close()
   await server.idle()
   return { perCpuSecond: deliveries / cpuSeconds, perSecond: deliveries / seconds, isSound }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
 }
 
 function thousands(value: number): string {

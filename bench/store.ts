@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url'
 import type { Draft } from '../src/message.ts'
 import { recordBytes } from '../src/store/file/record.ts'
 import { type FileStore, openFileStore } from '../src/store/file.ts'
+import { median } from './peers/report.ts'
 
 const PUBLISHERS = [1, 64, 1_000]
 const BODY_BYTES = 100
@@ -127,10 +128,6 @@ async function fillAndWait(path: string): Promise<void> {
   await fill(store, STORE_BYTES, STORE_BODY_BYTES)
   process.stdout.write('full\n')
   setInterval(() => undefined, 1_000)
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
 }
 
 function thousands(value: number): string {
